@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The wire: what the BPF side hands to user space. Included by both compilers; the asserts at the
+ * end hold the two to one layout.
+ *
+ * Allocations are aggregated in the kernel. There are three tables:
+ *
+ *   allocs   struct gt_alloc_key -> struct gt_alloc_val, one value per CPU, cumulative since the
+ *            start. A key is a call stack and a type; user space adds the CPUs up.
+ *   stacks   u64 stack id -> struct gt_stack, written once when a stack is first seen. The id is
+ *            gt_hash() over its program counters, never 0.
+ *   cpus     one struct gt_cpu per CPU: counters, and the scratch space of the walk.
+ *
+ * Two stacks with one id are told apart by a second hash (check), kept in the stack and in each
+ * value: a value is only added to when its check is that of the stack that was walked. A stack that
+ * loses its id to another is counted (GT_LOST_COLLISION), with its objects and bytes.
+ *
+ * Whatever cannot be put into the tables is added to lost[] of its cause, in objects and in bytes,
+ * so that for every CPU at rest  seen = objects in allocs + objects in lost[].
+ */
+#ifndef GOTRACE_EVENT_H
+#define GOTRACE_EVENT_H
+
+#ifndef __bpf__
+#include <stdint.h>
+typedef uint8_t __gt_u8;
+typedef uint32_t __gt_u32;
+typedef uint64_t __gt_u64;
+#else
+typedef __u8 __gt_u8;
+typedef __u32 __gt_u32;
+typedef __u64 __gt_u64;
+#endif
+
+/* Frames of a stack at most, the probed function's own included. */
+#define GT_MAX_FRAMES 127
+
+/* What ended a walk before the root of the goroutine. Bits of gt_stack.flags. */
+enum gt_stack_flag {
+	GT_STACK_CUT_DEPTH = 1,		/* more than GT_MAX_FRAMES */
+	GT_STACK_CUT_READ = 2,		/* the next frame was not readable */
+	GT_STACK_CUT_FOREIGN = 4,	/* the last pc is not Go code (cgo) */
+};
+
+/* Why an allocation that was seen is not in the table. Never renumbered. */
+enum gt_lost {
+	GT_LOST_ALLOCS_FULL = 0,	/* table of call sites is full */
+	GT_LOST_STACKS_FULL = 1,	/* table of stacks is full */
+	GT_LOST_COLLISION = 2,		/* another stack has the same id */
+	GT_LOST_CONTENDED = 3,		/* preempted on each of several tries */
+	GT_LOST_MAX = 4,
+};
+
+struct gt_alloc_key {
+	__gt_u64 stack;			/* id in stacks */
+	__gt_u64 type;			/* address of the abi.Type in the process, 0: untyped bytes */
+};
+
+struct gt_alloc_val {
+	__gt_u64 check;			/* second hash of the stack */
+	__gt_u64 objects;
+	__gt_u64 bytes;			/* as requested */
+	__gt_u64 class_bytes;		/* as the runtime books them in MemStats.TotalAlloc */
+};
+
+struct gt_stack {
+	__gt_u64 check;
+	__gt_u32 nframes;
+	__gt_u32 flags;			/* enum gt_stack_flag */
+	__gt_u64 pc[GT_MAX_FRAMES];	/* probed address first, then return addresses */
+};
+
+/* One cause's share of what could not be attributed. */
+struct gt_lost_count {
+	__gt_u64 objects;
+	__gt_u64 bytes;
+	__gt_u64 class_bytes;
+};
+
+#define GT_SCRATCH_WORDS 128
+
+struct gt_cpu {
+	__gt_u64 seen;			/* allocations that reached the program */
+	__gt_u64 restarts;		/* hits left out: the stack check is about to grow the stack */
+	__gt_u64 zero;			/* requests of 0 bytes, which allocate nothing */
+	__gt_u64 cut_depth;		/* walks cut short, by cause */
+	__gt_u64 cut_read;
+	__gt_u64 cut_foreign;
+	__gt_u64 tiny_unsure;		/* tiny allocations whose block could not be told (16 assumed) */
+	__gt_u64 retries;		/* walks done again after a preemption */
+	struct gt_lost_count lost[GT_LOST_MAX];
+	__gt_u32 owner;			/* thread whose walk the scratch holds */
+	__gt_u32 pad;
+	__gt_u64 window[GT_SCRATCH_WORDS];
+	struct gt_stack stack;
+};
+
+/*
+ * The two hashes of a stack, one step per pc. Both sides compute them: the program to find the id,
+ * user space to prove that a stack arrived whole.
+ */
+#define GT_HASH_SEED 0x9e3779b97f4a7c15ULL
+#define GT_CHECK_SEED 0xc2b2ae3d27d4eb4fULL
+
+static inline __attribute__((always_inline)) __gt_u64 gt_hash_step(__gt_u64 h, __gt_u64 pc)
+{
+	h = (h ^ pc) * 0xff51afd7ed558ccdULL;
+	return h ^ (h >> 32);
+}
+
+static inline __attribute__((always_inline)) __gt_u64 gt_check_step(__gt_u64 h, __gt_u64 pc)
+{
+	h = (h + pc) * 0xd6e8feb86659fd93ULL;
+	return h ^ (h >> 29);
+}
+
+_Static_assert(sizeof(struct gt_alloc_key) == 16, "gt_alloc_key");
+_Static_assert(sizeof(struct gt_alloc_val) == 32, "gt_alloc_val");
+_Static_assert(sizeof(struct gt_stack) == 16 + 8 * GT_MAX_FRAMES, "gt_stack");
+_Static_assert(__builtin_offsetof(struct gt_stack, pc) == 16, "gt_stack.pc");
+_Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 64, "gt_cpu.lost");
+_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 168, "gt_cpu.window");
+
+#endif /* GOTRACE_EVENT_H */

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * model: what happened. Stacks, allocation totals by (stack, type), losses, and when it all was.
+ * Plain data in, plain data out: no libbpf, no files, no names. collect/ fills it, report/ reads it.
+ *
+ * Totals are cumulative since the start of the trace. model__mark() remembers the present totals, so
+ * that an interval's figures are the difference between now and the last mark.
+ */
+#ifndef GOTRACE_MODEL_H
+#define GOTRACE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct model;
+
+struct model_stack {
+	uint64_t id;
+	uint32_t nframes;
+	uint32_t flags;			/* enum gt_stack_flag of event.h */
+	const uint64_t *pc;		/* leaf first: probed address, then return addresses; model's */
+};
+
+struct model_alloc {
+	uint64_t stack;			/* id; a stack of this id may be missing: then it was lost */
+	uint64_t type;			/* address of the type descriptor, 0: untyped */
+	uint64_t objects, bytes, class_bytes;			/* since the start */
+	uint64_t mark_objects, mark_bytes, mark_class_bytes;	/* at the last mark */
+};
+
+/* What was seen but could not be attributed, by cause, and what was attributed only in part. */
+struct model_loss {
+	const char *cause;		/* "call-site table full"; static string */
+	const char *key;		/* "allocs_full"; static string, stable */
+	uint64_t objects, bytes, class_bytes;
+};
+
+#define MODEL_LOSS_MAX 8
+
+/* Counters of the collection as a whole. All cumulative. */
+struct model_counters {
+	uint64_t seen;			/* allocations that reached the probe */
+	uint64_t restarts;		/* hits left out because the function starts again */
+	uint64_t zero;			/* zero-size requests */
+	uint64_t cut_depth, cut_read, cut_foreign;	/* walks cut short */
+	uint64_t tiny_unsure;
+	uint64_t retries;
+	uint64_t corrupt_stacks;	/* stacks whose frames did not match their id */
+	struct model_loss loss[MODEL_LOSS_MAX];
+	int nloss;
+};
+
+/* When and how long, in ns of CLOCK_MONOTONIC, and the wall clock at the start. */
+struct model_time {
+	uint64_t start_ns, now_ns, mark_ns;
+	int64_t start_wall_ns;		/* CLOCK_REALTIME at start_ns */
+};
+
+struct model *model__new(void);		/* NULL: out of memory */
+void model__free(struct model *m);
+
+/* Adds a stack (copied). A second one of the same id is ignored. -EINVAL (no frames), -ENOMEM. */
+int model__add_stack(struct model *m, uint64_t id, const uint64_t *pc, uint32_t nframes,
+		     uint32_t flags);
+/* NULL if unknown. */
+const struct model_stack *model__stack(const struct model *m, uint64_t id);
+size_t model__nstacks(const struct model *m);
+
+/* Sets the cumulative totals of (stack, type). Totals never shrink: a smaller one is -EINVAL. -ENOMEM */
+int model__set_alloc(struct model *m, uint64_t stack, uint64_t type, uint64_t objects,
+		     uint64_t bytes, uint64_t class_bytes);
+size_t model__nallocs(const struct model *m);
+/* i-th in order of first arrival; valid until the next model__set_alloc(). */
+const struct model_alloc *model__alloc(const struct model *m, size_t i);
+
+void model__set_counters(struct model *m, const struct model_counters *c);
+const struct model_counters *model__counters(const struct model *m);
+void model__set_time(struct model *m, const struct model_time *t);
+const struct model_time *model__time(const struct model *m);
+
+/* Remembers all totals and the time as the start of the next interval. */
+void model__mark(struct model *m);
+
+/* Sums over all causes and over all allocs. */
+struct model_alloc model__total(const struct model *m);
+struct model_loss model__total_loss(const struct model *m);
+
+#endif /* GOTRACE_MODEL_H */

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * report: how it is shown. A profile is the model with names put to its addresses, filtered and
+ * trimmed as the command line asks; each format is one function that writes a profile to a stream.
+ * A new format is one file beside this one and one row in the table of report.c.
+ */
+#ifndef GOTRACE_REPORT_H
+#define GOTRACE_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "model/model.h"
+
+/* One named frame. Strings live as long as the names object that gave them. */
+struct report_frame {
+	const char *func;		/* never NULL; "[libc.so.6]" or "[unknown]" outside Go code */
+	const char *file;		/* "" if unknown */
+	int line;			/* 0 if unknown */
+	int start_line;			/* 0 if unknown */
+	bool inlined;			/* inlined into the frame after it */
+	bool go;			/* Go code of the binary */
+};
+
+/*
+ * Where names come from; main binds it to a gobin, a load bias and the process's maps, tests to a
+ * table. Both calls may be repeated for one address; whoever implements them may cache.
+ */
+struct report_names {
+	void *ctx;
+	/*
+	 * Expands a pc of the process, innermost first, compiler-made wrappers left out (so 0 is a
+	 * valid answer). exact: pc is the probed instruction itself, not a return address.
+	 * Returns the number of frames, at most max.
+	 */
+	int (*frames)(void *ctx, uint64_t pc, bool exact, struct report_frame *out, int max);
+	/* Name of a type descriptor at this address of the process: always an answer, "?" at worst. */
+	const char *(*type)(void *ctx, uint64_t addr);
+};
+
+/* The main binary's mapping, for pprof. */
+struct report_mapping {
+	uint64_t start, limit, offset;	/* of its executable mapping, in the process */
+	const char *file, *build_id;
+};
+
+/* What a report says of the run itself. Strings are the caller's. */
+struct report_run {
+	int pid;
+	const char *command;		/* comm or base name of the executable */
+	const char *go_version;		/* "go1.24.4" */
+	const char *kernel;		/* uname -r */
+	const char *mode;		/* "exact" */
+	const char *command_line;	/* gotrace's own */
+	const char *gotrace_version;
+	struct report_mapping mapping;
+	double ns_per_hit;		/* measured cost of one probe hit, 0: not measured */
+	double target_cpu_ns;		/* CPU time the target used since the start, 0: unknown */
+	int ncpu_target;		/* reserved for rates; number of online CPUs */
+};
+
+enum report_metric {
+	REPORT_BYTES = 0,		/* class bytes: what MemStats.TotalAlloc counts */
+	REPORT_OBJECTS = 1,
+};
+
+struct report_options {
+	enum report_metric metric;
+	int top;			/* rows of a table */
+	bool runtime_frames;		/* keep leading runtime frames */
+	const char **include, **exclude; /* globs (fnmatch) on function names, NULL-terminated; may be NULL */
+	bool interval;			/* figures since the last mark instead of since the start */
+	int columns;			/* width of the terminal, 80 where there is none */
+	bool color;
+};
+
+/* One call stack and type with names. Frames are leaf first. */
+struct report_sample {
+	const struct report_frame *frames;
+	const uint64_t *pcs;		/* pc of frames[i]; inlined frames share one */
+	int nframes;
+	int ntrimmed;			/* runtime frames left out in front of frames[0] */
+	const char *type;		/* "" for untyped bytes */
+	const char *via;		/* way into the allocator: "newobject", "growslice", ... */
+	uint64_t objects, bytes, class_bytes;
+	bool cut;			/* the stack ends before the goroutine's root */
+};
+
+struct report_profile {
+	struct report_sample *samples;
+	size_t nsamples;
+	struct report_sample lost;	/* what could not be attributed; objects may be 0 */
+	struct report_sample filtered;	/* what -I and -X left out */
+	struct report_sample total;	/* samples + lost; not filtered */
+	struct model_counters counters;
+	double seconds;			/* of the period the figures cover */
+	struct model_time time;
+	/* private: memory behind the samples */
+	void *arena;
+};
+
+/*
+ * Builds a profile out of the model. The model, the names and the options' strings outlive it.
+ * -ENOMEM. report__profile_free() accepts NULL and a zeroed struct.
+ */
+int report__profile(const struct model *m, const struct report_names *names,
+		    const struct report_options *opts, struct report_profile *out);
+void report__profile_free(struct report_profile *p);
+
+/* A format: name as in -f, suffix as in -o. */
+struct report_format {
+	const char *name;
+	const char *suffixes[4];	/* ".pb.gz", ".pprof", NULL */
+	bool binary;			/* not to be written to a terminal */
+	const char *view;		/* printf format of the command that shows the file, %s: its name */
+	/* Writes the whole report to out. 0 or a negative errno; does not close out. */
+	int (*write)(FILE *out, const struct report_profile *p, const struct report_run *run,
+		     const struct report_options *opts);
+};
+
+/* By name ("pprof") or by a file name's suffix ("x.pb.gz"); NULL if there is none. */
+const struct report_format *report__format(const char *name);
+const struct report_format *report__format_of(const char *filename);
+/* All names, for messages: "text, folded, pprof". */
+const char *report__format_names(void);
+
+int report__text(FILE *out, const struct report_profile *p, const struct report_run *run,
+		 const struct report_options *opts);
+int report__folded(FILE *out, const struct report_profile *p, const struct report_run *run,
+		   const struct report_options *opts);
+int report__pprof(FILE *out, const struct report_profile *p, const struct report_run *run,
+		  const struct report_options *opts);
+
+/*
+ * Output files that appear whole or not at all: opened beside their final name, renamed by
+ * commit. expand replaces %p %t %h %c %% in a template (malloc'ed result, NULL: out of memory).
+ */
+struct report_file;
+
+char *report__expand_name(const char *tmpl, int pid, const char *command, int64_t wall_ns);
+/* Can this output be written? 0, -EEXIST (and !force), -EISDIR, -ENOENT, -EACCES, ... */
+int report__check_output(const char *path, bool force);
+/* -errno on failure. "-" is stdout. */
+int report__file_open(const char *path, bool force, struct report_file **out, FILE **stream);
+/* Flushes, syncs to the file system and renames; frees f. A failure leaves nothing behind. */
+int report__file_commit(struct report_file *f);
+/* Removes what was written; frees f. NULL-safe. */
+void report__file_abort(struct report_file *f);
+
+#endif /* GOTRACE_REPORT_H */
