@@ -23,11 +23,11 @@
 
 #ifndef __bpf__
 #include <stdint.h>
-typedef uint8_t __gt_u8;
+typedef uint16_t __gt_u16;
 typedef uint32_t __gt_u32;
 typedef uint64_t __gt_u64;
 #else
-typedef __u8 __gt_u8;
+typedef __u16 __gt_u16;
 typedef __u32 __gt_u32;
 typedef __u64 __gt_u64;
 #endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Heap allocations: one hit per object, added up by (stack, type).
+ *
+ * The probes stand behind the stack check of runtime.mallocgc and its kin. There the arguments are
+ * still in registers (ABIInternal: size in AX, type in BX, g in R14), the return address is on top
+ * of the stack, and BP is the caller's frame.
+ */
+#ifndef GOTRACE_ALLOC_BPF_H
+#define GOTRACE_ALLOC_BPF_H
+
+#define WALK_TRIES 4
+
+struct amount {
+	__u64 bytes, class_bytes;
+};
+
+/* internal/abi.Type.PtrBytes is at offset 8 in every version; no type means no pointers. */
+static __always_inline bool has_pointers(__u64 type)
+{
+	__u64 ptr_bytes = 1;
+
+	if (!type)
+		return false;
+	bpf_probe_read_user(&ptr_bytes, sizeof(ptr_bytes), (void *)(type + 8));
+	return ptr_bytes != 0;
+}
+
+static __always_inline bool read_ptr(__u64 *p, __u64 offset)
+{
+	return !bpf_probe_read_user(p, sizeof(*p), (void *)(*p + offset)) && *p;
+}
+
+/*
+ * The tiny allocator packs pointer-free objects below 16 bytes into blocks of 16, and the runtime
+ * books the block when it takes a new one. Whether it will is decided by its own rule on
+ * mcache.tiny and .tinyoffset (runtime/malloc.go). They cannot change between this probe and the
+ * runtime's look at them, because runtime functions are not preempted, except where a GC assist in
+ * between parks the goroutine.
+ */
+static __always_inline __u64 tiny_bytes(struct gt_cpu *cpu, __u64 g, __u64 size)
+{
+	__u64 p = g, tiny[2], off;
+
+	if (!read_ptr(&p, cfg.g_m) || !read_ptr(&p, cfg.m_p) || !read_ptr(&p, cfg.p_mcache) ||
+	    bpf_probe_read_user(tiny, sizeof(tiny), (void *)(p + cfg.mcache_tiny))) {
+		count(cpu->tiny_unsure, 1);
+		return GT_TINY_SIZE;
+	}
+	off = tiny[1];
+	if (!(size & 7))
+		off = (off + 7) & ~7ULL;
+	else if (!(size & 3))
+		off = (off + 3) & ~3ULL;
+	else if (!(size & 1))
+		off = (off + 1) & ~1ULL;
+	return tiny[0] && off + size <= GT_TINY_SIZE ? 0 : GT_TINY_SIZE;
+}
+
+/* The bytes that the runtime books for a request, as MemStats.TotalAlloc counts them. */
+static __always_inline __u64 class_bytes(struct gt_cpu *cpu, __u64 g, __u64 size, __u64 type)
+{
+	__u64 i;
+
+	if (size < GT_TINY_SIZE && !has_pointers(type))
+		return tiny_bytes(cpu, g, size);
+	if (size > cfg.small_max)
+		return (size + (1ULL << GT_PAGE_SHIFT) - 1) >> GT_PAGE_SHIFT << GT_PAGE_SHIFT;
+	if (cfg.header && size > cfg.header_min && has_pointers(type))
+		size += cfg.header;
+	if (size <= GT_CLASS_SMALL_MAX - 8) {
+		i = (size + 7) >> 3;
+		return i < GT_CLASS_SMALL ? cfg.class_small[i] : 0;
+	}
+	i = (size - GT_CLASS_SMALL_MAX + 127) >> 7;
+	return i < GT_CLASS_LARGE ? cfg.class_large[i] : 0;
+}
+
+static __always_inline void count_lost(struct gt_cpu *cpu, enum gt_lost cause,
+				       const struct amount *a)
+{
+	count(cpu->lost[cause].objects, 1);
+	count(cpu->lost[cause].bytes, a->bytes);
+	count(cpu->lost[cause].class_bytes, a->class_bytes);
+}
+
+static __always_inline void add(struct gt_alloc_val *val, const struct amount *a)
+{
+	count(val->objects, 1);
+	count(val->bytes, a->bytes);
+	count(val->class_bytes, a->class_bytes);
+}
+
+/*
+ * Makes sure that the table of stacks holds the stack just walked. Returns -1, or the cause why it
+ * does not. again: an earlier try was overtaken and may have left a torn copy: write it anew.
+ */
+static __always_inline int publish_stack(struct gt_cpu *cpu, const struct walk *w, bool again)
+{
+	struct gt_stack *known = bpf_map_lookup_elem(&stacks, &w->id);
+
+	if (known && !again)
+		return known->check == w->check ? -1 : GT_LOST_COLLISION;
+	cpu->stack.check = w->check;
+	cpu->stack.nframes = w->nframes;
+	cpu->stack.flags = w->flags;
+	if (bpf_map_update_elem(&stacks, &w->id, &cpu->stack, BPF_ANY))
+		return GT_LOST_STACKS_FULL;
+	return -1;
+}
+
+/* First hit of a (stack, type) on this CPU. Returns -1, or the cause why it is not in the table. */
+static __always_inline int add_first(struct gt_alloc_key *key, const struct walk *w,
+				     const struct amount *a)
+{
+	struct gt_alloc_val zero = { .check = w->check }, *val;
+
+	/* Another CPU may have made the entry meanwhile: -EEXIST is as good. */
+	bpf_map_update_elem(&allocs, key, &zero, BPF_NOEXIST);
+	val = bpf_map_lookup_elem(&allocs, key);
+	if (!val)
+		return GT_LOST_ALLOCS_FULL;
+	if (!val->check)
+		val->check = w->check;
+	if (val->check != w->check)
+		return GT_LOST_COLLISION;
+	add(val, a);
+	return -1;
+}
+
+static __always_inline void count_cut(struct gt_cpu *cpu, __u32 flags)
+{
+	if (flags & GT_STACK_CUT_DEPTH)
+		count(cpu->cut_depth, 1);
+	if (flags & GT_STACK_CUT_READ)
+		count(cpu->cut_read, 1);
+	if (flags & GT_STACK_CUT_FOREIGN)
+		count(cpu->cut_foreign, 1);
+}
+
+/*
+ * Walks the stack and adds the object to its entry. The scratch space belongs to whoever wrote its
+ * thread id last: a walk that finds another's id was preempted, and is done again.
+ */
+static __always_inline void attribute(struct pt_regs *ctx, struct gt_cpu *cpu, __u64 type,
+				      const struct amount *a)
+{
+	volatile __u32 *owner = &cpu->owner;
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u64 ip = ctx->ip, sp = ctx->sp, bp = ctx->bp;
+	struct gt_alloc_key key = { .type = type };
+	struct gt_alloc_val *val;
+	struct walk w;
+	int cause;
+
+	for (int try = 0; try < WALK_TRIES; try++) {
+		*owner = tid;
+		barrier();
+		walk_stack(cpu, &w, ip, sp, bp);
+		w.id = (w.id & cfg.id_mask) | 1;
+		if (*owner != tid) {
+			count(cpu->retries, 1);
+			continue;
+		}
+		key.stack = w.id;
+		val = bpf_map_lookup_elem(&allocs, &key);
+		if (val && val->check == w.check) {
+			add(val, a);
+		} else {
+			cause = publish_stack(cpu, &w, try > 0);
+			if (*owner != tid) {
+				count(cpu->retries, 1);
+				continue;
+			}
+			if (cause < 0)
+				cause = add_first(&key, &w, a);
+			if (cause >= 0 && cause < GT_LOST_MAX)
+				count_lost(cpu, cause, a);
+		}
+		if (w.flags)
+			count_cut(cpu, w.flags);
+		return;
+	}
+	count_lost(cpu, GT_LOST_CONTENDED, a);
+}
+
+static __always_inline int alloc_hit(struct pt_regs *ctx, bool stack_check, __u64 min)
+{
+	struct gt_cpu *cpu;
+	struct amount a;
+	__u64 type;
+	__u32 slot = 0;
+
+	cpu = bpf_map_lookup_elem(&cpus, &slot);
+	if (!cpu)
+		return 0;
+	/* On the stack check's own jump: CF or ZF set means that it is taken, to grow the stack and
+	 * start the function again. */
+	if (stack_check && ctx->flags & 0x41) {
+		count(cpu->restarts, 1);
+		return 0;
+	}
+	a.bytes = ctx->ax;
+	if (a.bytes < min)
+		return 0;
+	if (!a.bytes) {
+		count(cpu->zero, 1);
+		return 0;
+	}
+	count(cpu->seen, 1);
+	type = ctx->bx;
+	a.class_bytes = class_bytes(cpu, ctx->r14, a.bytes, type);
+	attribute(ctx, cpu, type, &a);
+	return 0;
+}
+
+#endif /* GOTRACE_ALLOC_BPF_H */

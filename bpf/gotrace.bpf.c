@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The BPF programs. Each concern has its .bpf.h; this file holds the entry points, one per kind of
+ * probe site, so that what does not apply to a site costs it nothing.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "gotrace/config.h"
+#include "gotrace/event.h"
+#include "maps.bpf.h"
+#include "unwind.bpf.h"
+#include "alloc.bpf.h"
+
+/* On "push %rbp": behind the stack check, reached once per call (Go 1.21 and later). */
+SEC("uprobe")
+int gt_alloc_push(struct pt_regs *ctx)
+{
+	return alloc_hit(ctx, false, 0);
+}
+
+/* On the stack check's own jump (before Go 1.21, which has no push). */
+SEC("uprobe")
+int gt_alloc_check(struct pt_regs *ctx)
+{
+	return alloc_hit(ctx, true, 0);
+}
+
+/* On mallocgc where specialised allocators with probes of their own serve the small requests. */
+SEC("uprobe")
+int gt_alloc_rest(struct pt_regs *ctx)
+{
+	return alloc_hit(ctx, false, cfg.rest_min);
+}
+
+char LICENSE[] SEC("license") = "GPL";
