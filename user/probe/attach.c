@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Attaching and detaching. uprobe_multi links are made by the system call itself, because the
+ * libbpf of Debian 12 (1.1) is older than they are.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "probe/attach.h"
+
+struct probe_set {
+	int multi[PROBE_PROG_MAX];	/* link fds, -1: none */
+	struct bpf_link *single[PROBE_POINTS_MAX];
+	int nsingle;
+	int count;
+};
+
+/* The part of union bpf_attr that BPF_LINK_CREATE reads for uprobe_multi (Linux 6.6, uapi/bpf.h). */
+struct link_create_attr {
+	__u32 prog_fd;
+	__u32 target_fd;
+	__u32 attach_type;
+	__u32 flags;
+	__u64 path;
+	__u64 offsets;
+	__u64 ref_ctr_offsets;
+	__u64 cookies;
+	__u32 cnt;
+	__u32 multi_flags;
+	__u32 pid;
+	__u32 pad;
+};
+
+/* Returns a link fd or a negative errno. */
+static int link_create(int prog_fd, const char *path, const __u64 *offsets, __u32 cnt, pid_t pid)
+{
+	struct link_create_attr attr = {
+		.prog_fd = (__u32)prog_fd,
+		.attach_type = PROBE_UPROBE_MULTI,
+		.path = (__u64)(unsigned long)path,
+		.offsets = (__u64)(unsigned long)offsets,
+		.cnt = cnt,
+		.pid = (__u32)pid,
+	};
+	long fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+/*
+ * "/" is no regular file, so a kernel that knows uprobe_multi answers EBADF. Until 6.10 (and the
+ * stable releases that took the repair) the pid filter let only one thread through; the same repair
+ * made pid -1 an EINVAL.
+ */
+static bool try_uprobe_multi(void)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = (enum bpf_attach_type)PROBE_UPROBE_MULTI);
+	const __u64 offset = 0;
+	int fd, unfiltered, filtered;
+
+	fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "gt_try_multi", "GPL", insns, 2, &opts);
+	if (fd < 0)
+		return false;
+	unfiltered = link_create(fd, "/", &offset, 1, 0);
+	filtered = link_create(fd, "/", &offset, 1, -1);
+	if (unfiltered >= 0)
+		close(unfiltered);
+	if (filtered >= 0)
+		close(filtered);
+	close(fd);
+	return unfiltered == -EBADF && filtered == -EINVAL;
+}
+
+bool probe__has_uprobe_multi(void)
+{
+	static enum { UNKNOWN, NO, YES } known;
+
+	/* Tests of the other way ask for it, on kernels that have both. */
+	if (known == UNKNOWN)
+		known = !getenv("GOTRACE_TEST_NO_UPROBE_MULTI") && try_uprobe_multi() ? YES : NO;
+	return known == YES;
+}
+
+static int fail(char *why, int err, const char *what)
+{
+	switch (-err) {
+	case ESRCH:
+		snprintf(why, PROBE_WHY_MAX, "it exited while probes were being attached");
+		break;
+	case EPERM:
+	case EACCES:
+		snprintf(why, PROBE_WHY_MAX, "not permitted to attach %s", what);
+		break;
+	case EOPNOTSUPP:
+	case ENOTSUP + 400:	/* ENOTSUPP of the kernel, which has no name here */
+		snprintf(why, PROBE_WHY_MAX, "the kernel refuses a probe on %s", what);
+		err = -ENOTSUP;
+		break;
+	default:
+		snprintf(why, PROBE_WHY_MAX, "attaching %s failed: %s", what, strerror(-err));
+	}
+	return err;
+}
+
+static int attach_multi(struct probe_set *set, const struct probe_plan *plan, pid_t pid,
+			const char *exe, struct bpf_program *const progs[PROBE_PROG_MAX], char *why)
+{
+	__u64 offsets[PROBE_POINTS_MAX];
+	__u32 n;
+	int fd;
+
+	for (int prog = 0; prog < PROBE_PROG_MAX; prog++) {
+		n = 0;
+		for (int i = 0; i < plan->npoints; i++)
+			if ((int)plan->points[i].prog == prog)
+				offsets[n++] = plan->points[i].offset;
+		if (!n)
+			continue;
+		fd = link_create(bpf_program__fd(progs[prog]), exe, offsets, n, pid);
+		if (fd < 0)
+			return fail(why, fd, "uprobes");
+		set->multi[prog] = fd;
+		set->count += (int)n;
+	}
+	return 0;
+}
+
+static int attach_single(struct probe_set *set, const struct probe_plan *plan, pid_t pid,
+			 const char *exe, struct bpf_program *const progs[PROBE_PROG_MAX], char *why)
+{
+	struct bpf_link *link;
+	int err;
+
+	for (int i = 0; i < plan->npoints; i++) {
+		link = bpf_program__attach_uprobe(progs[plan->points[i].prog], false, pid, exe,
+						  plan->points[i].offset);
+		err = -errno;
+		if (!link || libbpf_get_error(link))
+			return fail(why, err ? err : -EINVAL, plan->points[i].func);
+		set->single[set->nsingle++] = link;
+		set->count++;
+	}
+	return 0;
+}
+
+int probe__attach(const struct probe_plan *plan, pid_t pid, const char *exe,
+		  struct bpf_program *const progs[PROBE_PROG_MAX], bool multi,
+		  struct probe_set **out, char *why)
+{
+	struct probe_set *set = calloc(1, sizeof(*set));
+	int err;
+
+	if (!set)
+		return fail(why, -ENOMEM, "probes");
+	for (int i = 0; i < PROBE_PROG_MAX; i++)
+		set->multi[i] = -1;
+	err = multi ? attach_multi(set, plan, pid, exe, progs, why)
+		    : attach_single(set, plan, pid, exe, progs, why);
+	if (err) {
+		probe__detach(set);
+		return err;
+	}
+	*out = set;
+	return 0;
+}
+
+int probe__count(const struct probe_set *set)
+{
+	return set->count;
+}
+
+/* What one helper process does: give up all links but its own, then end, which closes that one. */
+static void hold_one(struct probe_set *set, int own, int ready_fd, int go_fd)
+{
+	char c = 0;
+
+	for (int i = 0; i < set->nsingle; i++)
+		if (i != own)
+			bpf_link__destroy(set->single[i]);
+	if (write(ready_fd, &c, 1) == 1)
+		while (read(go_fd, &c, 1) < 0 && errno == EINTR)
+			;
+	_exit(0);
+}
+
+/*
+ * Closing the last reference of a perf-event uprobe waits for several RCU grace periods. There are
+ * no threads here, so the waits are spread over processes: each child keeps one link open, the
+ * parent closes its own references, which ends nothing yet, and then lets all children go at once.
+ */
+static void detach_singles(struct probe_set *set)
+{
+	pid_t child[PROBE_POINTS_MAX];
+	int ready[2], go[2], started = 0;
+	char c;
+
+	if (pipe(ready))
+		goto plain;
+	if (pipe(go)) {
+		close(ready[0]);
+		close(ready[1]);
+		goto plain;
+	}
+	for (int i = 0; i < set->nsingle; i++) {
+		child[started] = fork();
+		if (child[started] == 0) {
+			close(ready[0]);
+			close(go[1]);
+			hold_one(set, i, ready[1], go[0]);
+		}
+		if (child[started] > 0)
+			started++;
+	}
+	close(ready[1]);
+	close(go[0]);
+	for (int i = 0; i < started; i++)
+		while (read(ready[0], &c, 1) < 0 && errno == EINTR)
+			;
+	for (int i = 0; i < set->nsingle; i++)
+		bpf_link__destroy(set->single[i]);
+	close(go[1]);
+	for (int i = 0; i < started; i++)
+		while (waitpid(child[i], NULL, 0) < 0 && errno == EINTR)
+			;
+	close(ready[0]);
+	return;
+
+plain:
+	for (int i = 0; i < set->nsingle; i++)
+		bpf_link__destroy(set->single[i]);
+}
+
+void probe__detach(struct probe_set *set)
+{
+	if (!set)
+		return;
+	for (int i = 0; i < PROBE_PROG_MAX; i++)
+		if (set->multi[i] >= 0)
+			close(set->multi[i]);
+	if (set->nsingle)
+		detach_singles(set);
+	free(set);
+}

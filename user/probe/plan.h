@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * plan: which probes see every allocation of a Go program exactly once, and where they go in this
+ * binary. Made from the binary alone; nothing is attached.
+ */
+#ifndef GOTRACE_PROBE_PLAN_H
+#define GOTRACE_PROBE_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gobin/gobin.h"
+#include "gotrace/config.h"
+#include "probe/site.h"
+
+/* The BPF program that a probe runs: bpf/gotrace.bpf.c. */
+enum probe_prog {
+	PROBE_ALLOC_PUSH = 0,
+	PROBE_ALLOC_CHECK = 1,
+	PROBE_ALLOC_REST = 2,
+	PROBE_PROG_MAX = 3,
+};
+
+#define PROBE_BYTES 24
+
+struct probe_point {
+	char func[64];			/* name in the binary */
+	enum probe_prog prog;
+	uint64_t entry;			/* the function's address in the file */
+	uint64_t vaddr;			/* the probe's address in the file */
+	uint64_t offset;		/* the probe's offset in the file */
+	uint8_t bytes[PROBE_BYTES];	/* the function's first bytes, for people */
+	uint32_t nbytes;
+	char why[PROBE_WHY_MAX];	/* not "": refused, and why */
+};
+
+/* Go 1.26 with specialised allocators of every small class needs 69. */
+#define PROBE_POINTS_MAX 96
+
+struct probe_plan {
+	struct probe_point points[PROBE_POINTS_MAX];
+	int npoints;
+	uint32_t rest_min;		/* for PROBE_ALLOC_REST: smallest size it counts */
+	char why[PROBE_WHY_MAX];	/* why there is no plan; "" if there is one */
+};
+
+/*
+ * Plans the allocation probes. Returns 0, or -ENOTSUP when this binary's allocations cannot be
+ * counted exactly once; plan->why and the points' own why say what is missing. plan is filled as far
+ * as it goes in either case.
+ *
+ * Source: runtime/malloc.go and malloc_generated.go of Go 1.18 to 1.27. Up to 1.26 every allocation
+ * passes runtime.mallocgc. From 1.27 the compiler calls allocators specialised by size class
+ * directly, and mallocgc dispatches to the same ones.
+ */
+int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan);
+
+/* What the BPF side must know of this binary's runtime, for a process with this load bias. */
+void probe_plan__config(const struct probe_plan *plan, const struct gobin *gb, uint64_t bias,
+			struct gt_config *cfg);
+
+#endif /* GOTRACE_PROBE_PLAN_H */

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Finds a probe site by decoding a function's prologue:
+ *
+ *	[lea -N(%rsp),%r12]		frames over 128 bytes compare a lowered stack pointer
+ *	cmp  0x10(%r14),%rsp (or %r12)	g.stackguard0; 0x18 in functions of the system stack
+ *	jbe  morestack
+ *	push %rbp			Go 1.21 and later
+ */
+#include <capstone/capstone.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "probe/site.h"
+
+/* The longest prologue up to and with the push is 0x13 bytes; an instruction has 15 at most. */
+#define PROLOGUE_MAX 48
+
+/* g.stackguard0 and g.stackguard1: the same in every version. */
+#define STACKGUARD0 0x10
+#define STACKGUARD1 0x18
+
+struct decoder {
+	csh handle;
+	cs_insn *insn;
+	const uint8_t *code;
+	size_t left;
+	uint64_t addr;
+};
+
+static bool next(struct decoder *d)
+{
+	return cs_disasm_iter(d->handle, &d->code, &d->left, &d->addr, d->insn);
+}
+
+static bool is_push_rbp(const cs_insn *insn)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+
+	return insn->id == X86_INS_PUSH && insn->size == 1 && x86->op_count == 1 &&
+	       x86->operands[0].type == X86_OP_REG && x86->operands[0].reg == X86_REG_RBP;
+}
+
+/* lea -N(%rsp),%r12 */
+static bool is_lowered_sp(const cs_insn *insn)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+
+	return insn->id == X86_INS_LEA && x86->op_count == 2 &&
+	       x86->operands[0].reg == X86_REG_R12 && x86->operands[1].type == X86_OP_MEM &&
+	       x86->operands[1].mem.base == X86_REG_RSP &&
+	       x86->operands[1].mem.index == X86_REG_INVALID && x86->operands[1].mem.disp < 0;
+}
+
+/* cmp guard(%r14),reg */
+static bool is_stack_compare(const cs_insn *insn, x86_reg reg)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+	const cs_x86_op *mem = &x86->operands[1];
+
+	return insn->id == X86_INS_CMP && x86->op_count == 2 &&
+	       x86->operands[0].type == X86_OP_REG && x86->operands[0].reg == reg &&
+	       mem->type == X86_OP_MEM && mem->size == 8 && mem->mem.base == X86_REG_R14 &&
+	       mem->mem.index == X86_REG_INVALID &&
+	       (mem->mem.disp == STACKGUARD0 || mem->mem.disp == STACKGUARD1);
+}
+
+static int refuse(char *why, const struct decoder *d, bool decoded, const char *expected)
+{
+	if (decoded)
+		snprintf(why, PROBE_WHY_MAX, "expected %s, found '%s%s%s' at 0x%llx", expected,
+			 d->insn->mnemonic, d->insn->op_str[0] ? " " : "", d->insn->op_str,
+			 (unsigned long long)d->insn->address);
+	else
+		snprintf(why, PROBE_WHY_MAX, "expected %s, found no instruction at 0x%llx", expected,
+			 (unsigned long long)d->addr);
+	return -EINVAL;
+}
+
+static int find(struct decoder *d, uint64_t entry, struct probe_site *site, char *why)
+{
+	x86_reg compared = X86_REG_RSP;
+	bool ok = next(d);
+
+	if (ok && is_push_rbp(d->insn)) {
+		site->kind = PROBE_SITE_PUSH;
+		site->offset = 0;
+		return 0;
+	}
+	if (ok && is_lowered_sp(d->insn)) {
+		compared = X86_REG_R12;
+		ok = next(d);
+	}
+	if (!ok || !is_stack_compare(d->insn, compared))
+		return refuse(why, d, ok, "a stack check");
+	ok = next(d);
+	if (!ok || d->insn->id != X86_INS_JBE)
+		return refuse(why, d, ok, "the stack check's jbe");
+	site->kind = PROBE_SITE_CHECK;
+	site->offset = (uint32_t)(d->insn->address - entry);
+	if (next(d) && is_push_rbp(d->insn)) {
+		site->kind = PROBE_SITE_PUSH;
+		site->offset = (uint32_t)(d->insn->address - entry);
+	}
+	return 0;
+}
+
+int probe_site__find(const uint8_t *code, size_t len, uint64_t entry, struct probe_site *site,
+		     char *why)
+{
+	struct decoder d = {
+		.code = code,
+		.left = len < PROLOGUE_MAX ? len : PROLOGUE_MAX,
+		.addr = entry,
+	};
+	int err = -ENOMEM;
+
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &d.handle) != CS_ERR_OK) {
+		snprintf(why, PROBE_WHY_MAX, "cannot start the disassembler");
+		return -ENOMEM;
+	}
+	cs_option(d.handle, CS_OPT_DETAIL, CS_OPT_ON);
+	d.insn = cs_malloc(d.handle);
+	if (d.insn) {
+		err = find(&d, entry, site, why);
+		cs_free(d.insn, 1);
+	} else {
+		snprintf(why, PROBE_WHY_MAX, "out of memory");
+	}
+	cs_close(&d.handle);
+	return err;
+}
