@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * collect: loads the BPF side and brings what it gathered into the model.
+ */
+#ifndef GOTRACE_COLLECT_H
+#define GOTRACE_COLLECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gotrace/config.h"
+#include "model/model.h"
+#include "probe/plan.h"
+
+struct bpf_program;
+struct collect;
+
+struct collect_options {
+	struct gt_config config;
+	bool multi;			/* load the programs for uprobe_multi links */
+	bool needed[PROBE_PROG_MAX];	/* programs to load */
+	uint32_t max_allocs, max_stacks; /* entries of the tables; 0: the default */
+};
+
+#define COLLECT_WHY_MAX 256
+
+/* Lets libbpf's own messages through (-vv) or keeps them quiet, which is the default. */
+void collect__verbose(bool on);
+
+/*
+ * Loads programs and tables. On failure writes the reason to why (COLLECT_WHY_MAX bytes) and returns
+ * -EPERM (not permitted), -ENOTSUP (this kernel lacks something) or another negative errno.
+ */
+int collect__open(const struct collect_options *opts, struct collect **out, char *why);
+void collect__free(struct collect *c);
+
+/* The loaded programs by enum probe_prog; NULL where not needed. Owned by c. */
+struct bpf_program *const *collect__progs(const struct collect *c);
+
+/*
+ * Brings the model up to date: new stacks, totals, counters. Reads only, so nothing is lost between
+ * two calls. A stack whose frames do not hash to its id is left out and counted. 0, -ENOMEM, or the
+ * errno of a failed map access.
+ */
+int collect__drain(struct collect *c, struct model *m);
+
+/* Fill of the tables: entries used and room. */
+struct collect_usage {
+	uint32_t allocs, max_allocs, stacks, max_stacks;
+};
+
+struct collect_usage collect__usage(const struct collect *c, const struct model *m);
+
+#endif /* GOTRACE_COLLECT_H */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What collect.c and drain.c share. */
+#ifndef GOTRACE_COLLECT_INTERNAL_H
+#define GOTRACE_COLLECT_INTERNAL_H
+
+#include "collect/collect.h"
+#include "gotrace.skel.h"
+
+struct collect {
+	struct gotrace_bpf *skel;
+	struct bpf_program *progs[PROBE_PROG_MAX];
+	int ncpu;			/* possible CPUs: values of a per-CPU map */
+	uint32_t max_allocs, max_stacks;
+	uint64_t corrupt;		/* of the present drain: stacks whose frames did not match their id */
+	struct gt_alloc_key *keys;	/* buffers of a batch */
+	struct gt_alloc_val *vals;
+	uint32_t batch;
+};
+
+#endif /* GOTRACE_COLLECT_INTERNAL_H */
