@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The command line, by argp.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "args.h"
+
+enum {
+	OPT_RUNTIME_FRAMES = 256,
+	OPT_STATS,
+	OPT_DRY_RUN,
+	OPT_FORCE,
+};
+
+static const struct argp_option options[] = {
+	{ NULL, 0, NULL, 0, "TARGET", 1 },
+	{ "pid", 'p', "PID", 0, "Process to trace", 1 },
+	{ NULL, 0, NULL, 0, "EVENTS", 2 },
+	{ "event", 'e', "LIST", 0, "What to trace: alloc (default alloc)", 2 },
+	{ "alloc", 'a', "MODE", 0,
+	  "How allocations are counted: auto, exact (each one); default auto, which is exact", 2 },
+	{ NULL, 0, NULL, 0, "OUTPUT", 3 },
+	{ "output", 'o', "FILE", 0,
+	  "Write a report when tracing ends; the suffix names the format (.txt .folded .pb.gz); "
+	  "repeatable; '-' is stdout; %p pid, %t UTC time, %h host, %c command", 3 },
+	{ "format", 'f', "FMT", 0, "Format of the outputs: text, folded, pprof", 3 },
+	{ "interval", 'i', "TIME", 0, "Refresh or print every TIME (default 1s)", 3 },
+	{ "metric", 'm', "NAME", 0, "What tables and folded show: bytes, objects (default bytes)", 3 },
+	{ "top", 'T', "N", 0, "Rows of a table (default 20)", 3 },
+	{ "force", OPT_FORCE, NULL, 0, "Overwrite outputs that exist", 3 },
+	{ NULL, 0, NULL, 0, "FILTERS", 4 },
+	{ "include", 'I', "GLOB", 0, "Only stacks with a function that matches; repeatable", 4 },
+	{ "exclude", 'X', "GLOB", 0, "No stacks with a function that matches; repeatable", 4 },
+	{ "runtime-frames", OPT_RUNTIME_FRAMES, NULL, 0,
+	  "Keep the runtime's own frames at the top of stacks", 4 },
+	{ NULL, 0, NULL, 0, "LIMITS", 5 },
+	{ "duration", 'd', "TIME", 0,
+	  "Stop after TIME; a bare number is seconds, else with ms, s, m, h (default: until Ctrl-C)",
+	  5 },
+	{ NULL, 0, NULL, 0, "MISC", 6 },
+	{ "dry-run", OPT_DRY_RUN, NULL, 0, "Check everything, attach nothing", 6 },
+	{ "stats", OPT_STATS, NULL, 0, "Show gotrace's own cost and the fill of its tables", 6 },
+	{ "quiet", 'q', NULL, 0, "Only errors on stderr", 6 },
+	{ "verbose", 'v', NULL, 0, "Say more; -vv adds libbpf's log", 6 },
+	{ "version", 'V', NULL, 0, "Print the version and exit", 6 },
+	{ "help", 'h', NULL, 0, "Print this help and exit", 6 },
+	{ 0 },
+};
+
+static const char doc[] =
+	"Shows which lines of a running Go program allocate how much.\v"
+	"Examples:\n"
+	"  sudo gotrace -p 4711                     tables every second, a summary on Ctrl-C\n"
+	"  sudo gotrace -p 4711 -d 30 -o a.pb.gz    30 s into a profile for go tool pprof\n"
+	"  sudo gotrace -p 4711 -d 10 -f folded -o - | flamegraph.pl --colors mem > a.svg\n"
+	"  gotrace inspect ./server                 what gotrace sees in a binary\n"
+	"\n"
+	"Exit codes: 0 ok, 1 failure, 2 usage, 3 this target cannot be traced,\n"
+	"4 not permitted or not supported by this kernel.";
+
+/* A time as in -d and -i. Returns false if text is none. */
+static bool parse_time(const char *text, uint64_t *ns)
+{
+	static const struct {
+		const char *unit;
+		double ns;
+	} units[] = { { "", 1e9 }, { "ms", 1e6 }, { "s", 1e9 }, { "m", 60e9 }, { "h", 3600e9 } };
+	char *end;
+	double n;
+
+	errno = 0;
+	n = strtod(text, &end);
+	if (end == text || errno || !isfinite(n) || n <= 0)
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(end, units[i].unit))
+			continue;
+		n *= units[i].ns;
+		/* A thousand years are enough for anybody; less than a microsecond is a slip. */
+		if (n < 1e3 || n > 3e19 / 1.1)
+			return false;
+		if (n > 9e18)
+			n = 9e18;
+		*ns = (uint64_t)n;
+		return true;
+	}
+	return false;
+}
+
+static bool parse_number(const char *text, long min, long max, long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtol(text, &end, 10);
+	return end != text && !*end && !errno && *out >= min && *out <= max;
+}
+
+static void add_glob(struct argp_state *state, const char **list, const char *glob)
+{
+	int n = 0;
+
+	while (list[n])
+		n++;
+	if (n == ARGS_LIST_MAX)
+		argp_error(state, "more than %d filters", ARGS_LIST_MAX);
+	list[n] = glob;
+}
+
+static void parse_events(struct argp_state *state, char *list)
+{
+	for (char *p = strtok(list, ","); p; p = strtok(NULL, ","))
+		if (strcmp(p, "alloc"))
+			argp_error(state, "no event '%s': this version traces alloc", p);
+}
+
+static void parse_mode(struct argp_state *state, const char *mode)
+{
+	if (strcmp(mode, "auto") && strcmp(mode, "exact"))
+		argp_error(state, "no allocation mode '%s': this version has auto and exact", mode);
+}
+
+static void parse_metric(struct argp_state *state, const char *name, struct args *a)
+{
+	if (!strcmp(name, "bytes"))
+		a->report.metric = REPORT_BYTES;
+	else if (!strcmp(name, "objects"))
+		a->report.metric = REPORT_OBJECTS;
+	else
+		argp_error(state, "no metric '%s': there are bytes, objects", name);
+}
+
+static void add_output(struct argp_state *state, struct args *a, const char *name)
+{
+	if (!*name)
+		argp_error(state, "an output needs a name");
+	if (a->noutputs == ARGS_LIST_MAX)
+		argp_error(state, "more than %d outputs", ARGS_LIST_MAX);
+	a->outputs[a->noutputs++].name = name;
+}
+
+/* Settles each output's format once all options are known. */
+static void finish_outputs(struct argp_state *state, struct args *a, const char *format)
+{
+	const struct report_format *forced = format ? report__format(format) : NULL;
+
+	if (format && !forced)
+		argp_error(state, "no format '%s': there are %s", format, report__format_names());
+	if (format && !a->noutputs)
+		add_output(state, a, "-");
+	for (int i = 0; i < a->noutputs; i++) {
+		struct args_output *o = &a->outputs[i];
+
+		o->format = forced ? forced : report__format_of(o->name);
+		if (!o->format && !strcmp(o->name, "-"))
+			o->format = report__format("text");
+		if (!o->format)
+			argp_error(state, "'%s': the suffix names no format; add -f with one of %s",
+				   o->name, report__format_names());
+		for (int j = 0; j < i; j++)
+			if (!strcmp(a->outputs[j].name, o->name))
+				argp_error(state, "output '%s' is given twice", o->name);
+	}
+}
+
+struct parse {
+	struct args *args;
+	const char *format;
+};
+
+static void finish(struct argp_state *state, struct parse *p)
+{
+	struct args *a = p->args;
+
+	if (a->inspect) {
+		if (!a->subject)
+			argp_error(state, "inspect what? give a binary or a pid");
+		return;
+	}
+	if (a->subject)
+		argp_error(state, "what is '%s'? a process is given as -p PID", a->subject);
+	if (!a->pid)
+		argp_error(state, "no target: give one with -p PID");
+	finish_outputs(state, a, p->format);
+}
+
+static error_t parse_limit(int key, char *arg, struct argp_state *state, struct args *a)
+{
+	long n;
+
+	switch (key) {
+	case 'p':
+		if (!parse_number(arg, 1, INT_MAX, &n))
+			argp_error(state, "no pid: '%s'", arg);
+		if (a->pid)
+			argp_error(state, "one process at a time: -p is given twice");
+		a->pid = (pid_t)n;
+		return 0;
+	case 'd':
+		if (!parse_time(arg, &a->duration_ns))
+			argp_error(state, "no time: '%s' (examples: 30, 500ms, 2m)", arg);
+		return 0;
+	case 'i':
+		if (!parse_time(arg, &a->interval_ns))
+			argp_error(state, "no time: '%s' (examples: 1, 500ms, 2m)", arg);
+		a->interval_given = true;
+		return 0;
+	case 'T':
+		if (!parse_number(arg, 1, 1000000, &n))
+			argp_error(state, "no number of rows: '%s'", arg);
+		a->report.top = (int)n;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct parse *p = state->input;
+	struct args *a = p->args;
+
+	switch (key) {
+	case 'e': parse_events(state, arg); return 0;
+	case 'a': parse_mode(state, arg); return 0;
+	case 'o': add_output(state, a, arg); return 0;
+	case 'f': p->format = arg; return 0;
+	case 'm': parse_metric(state, arg, a); return 0;
+	case 'I': add_glob(state, a->include, arg); return 0;
+	case 'X': add_glob(state, a->exclude, arg); return 0;
+	case 'q': a->quiet = true; return 0;
+	case 'v': a->verbose++; return 0;
+	case OPT_RUNTIME_FRAMES: a->report.runtime_frames = true; return 0;
+	case OPT_STATS: a->stats = true; return 0;
+	case OPT_DRY_RUN: a->dry_run = true; return 0;
+	case OPT_FORCE: a->force = true; return 0;
+	case 'V':
+		printf("gotrace %s\n", GOTRACE_VERSION);
+		exit(EXIT_OK);
+	case 'h':
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+		exit(EXIT_OK);
+	case ARGP_KEY_ARG:
+		if (a->subject)
+			argp_error(state, "one argument too many: '%s'", arg);
+		a->subject = arg;
+		return 0;
+	case ARGP_KEY_END:
+		finish(state, p);
+		return 0;
+	default:
+		return parse_limit(key, arg, state, a);
+	}
+}
+
+/* The command line as one string, for the reports. NULL: out of memory. */
+static char *join(int argc, char **argv)
+{
+	char *line = NULL;
+	size_t size;
+	FILE *f = open_memstream(&line, &size);
+
+	if (!f)
+		return NULL;
+	for (int i = 0; i < argc; i++)
+		fprintf(f, "%s%s", i ? " " : "", argv[i]);
+	fclose(f);
+	return line;
+}
+
+void args__parse(int argc, char **argv, struct args *out)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.args_doc = "-p PID\ninspect BINARY|PID",
+		.doc = doc,
+	};
+	struct parse p = { .args = out };
+
+	memset(out, 0, sizeof(*out));
+	out->interval_ns = 1000000000;
+	out->report.top = 20;
+	out->report.columns = 80;
+	out->command_line = join(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "inspect")) {
+		out->inspect = true;
+		argv[1] = argv[0];
+		argc--;
+		argv++;
+	}
+	argp_err_exit_status = EXIT_USAGE;
+	setenv("ARGP_HELP_FMT", "opt-doc-col=26,rmargin=80", 0);
+	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &p);
+	out->report.include = out->include[0] ? out->include : NULL;
+	out->report.exclude = out->exclude[0] ? out->exclude : NULL;
+}
+
+void args__free(struct args *a)
+{
+	free(a->command_line);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The command line: what the user asked for, checked as far as it can be without looking at the
+ * target.
+ */
+#ifndef GOTRACE_ARGS_H
+#define GOTRACE_ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "report/report.h"
+
+/* Exit codes. A release never changes them. */
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_TARGET = 3,		/* this target cannot be traced */
+	EXIT_KERNEL = 4,		/* not permitted, or not supported by this kernel */
+};
+
+#define ARGS_LIST_MAX 64
+
+struct args_output {
+	const char *name;		/* as given, with its %p %t %h %c */
+	const struct report_format *format;
+};
+
+struct args {
+	bool inspect;			/* gotrace inspect SUBJECT */
+	const char *subject;
+	pid_t pid;
+	uint64_t duration_ns;		/* 0: until interrupted */
+	uint64_t interval_ns;
+	bool interval_given;
+	struct args_output outputs[ARGS_LIST_MAX];
+	int noutputs;
+	const char *include[ARGS_LIST_MAX + 1], *exclude[ARGS_LIST_MAX + 1];
+	struct report_options report;
+	bool stats, dry_run, force, quiet;
+	int verbose;
+	char *command_line;
+};
+
+/* Parses; on a usage error writes a message and exits with EXIT_USAGE, as -h and -V exit with 0. */
+void args__parse(int argc, char **argv, struct args *out);
+void args__free(struct args *a);
+
+#endif /* GOTRACE_ARGS_H */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * gotrace inspect: what gotrace sees in a binary, which probes it would place, and why not.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gobin/gobin.h"
+#include "probe/plan.h"
+#include "session.h"
+
+static const char *const pclntab_names[] = {
+	[GOBIN_PCLNTAB_SECTION] = "in a section of its own",
+	[GOBIN_PCLNTAB_RELRO] = "inside .data.rel.ro",
+	[GOBIN_PCLNTAB_SCAN] = "found by searching the segments",
+};
+
+static const char *const version_names[] = {
+	[GOBIN_VERSION_BUILDINFO] = "build info",
+	[GOBIN_VERSION_BUILDINFO_PTR] = "build info, old format",
+	[GOBIN_VERSION_SYMBOL] = "runtime.buildVersion",
+	[GOBIN_VERSION_PCLNTAB] = "function table's format; oldest that fits",
+};
+
+static const char *const site_names[] = {
+	[PROBE_ALLOC_PUSH] = "push %rbp",
+	[PROBE_ALLOC_CHECK] = "stack check, restarts left out",
+	[PROBE_ALLOC_REST] = "push %rbp, unspecialised sizes",
+};
+
+static void print_bytes(const struct probe_point *p)
+{
+	printf("    %s at 0x%" PRIx64 ":", p->func, p->entry);
+	for (uint32_t i = 0; i < p->nbytes; i++)
+		printf(" %02x", p->bytes[i]);
+	printf("\n");
+}
+
+static void print_plan(const struct probe_plan *plan, bool verbose)
+{
+	printf("probes:\n");
+	for (int i = 0; i < plan->npoints; i++) {
+		const struct probe_point *p = &plan->points[i];
+
+		if (p->why[0])
+			printf("  %-40s refused: %s\n", p->func, p->why);
+		else
+			printf("  %-40s +0x%-3" PRIx64 " offset 0x%-8" PRIx64 " %s\n", p->func,
+			       p->vaddr - p->entry, p->offset, site_names[p->prog]);
+		if (verbose || p->why[0])
+			print_bytes(p);
+	}
+}
+
+static void print_info(const struct gobin *gb, const char *name)
+{
+	const struct gobin_info *info = gobin__info(gb);
+
+	printf("file:       %s, %" PRIu64 " bytes\n", name, info->file_size);
+	printf("go:         %s (from %s)%s\n", info->version, version_names[info->version_source],
+	       info->experiment ? ", with experiments" : "");
+	printf("package:    %s\n", info->path[0] ? info->path : "unknown");
+	printf("build mode: %s, %s, %s, %s\n", info->build_mode,
+	       info->stripped ? "stripped" : "not stripped",
+	       info->dynamic ? "dynamically linked" : "static",
+	       info->external_link ? "external linker" : "internal linker");
+	printf("build id:   %s\n", info->build_id[0] ? info->build_id : "none");
+	printf("functions:  %" PRIu64 ", table %s\n", info->nfuncs,
+	       pclntab_names[info->pclntab_source]);
+	printf("text:       0x%" PRIx64 "-0x%" PRIx64 "\n", info->text, info->etext);
+}
+
+/* A pid is a number that is no file's name. */
+static int open_subject(const char *subject, char *path, size_t size)
+{
+	const char *p = subject;
+
+	while (isdigit((unsigned char)*p))
+		p++;
+	if (!*p && access(subject, F_OK))
+		snprintf(path, size, "/proc/%s/exe", subject);
+	else
+		snprintf(path, size, "%s", subject);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int inspect__run(const struct args *args)
+{
+	struct probe_plan *plan = calloc(1, sizeof(*plan));
+	char path[4096], why[GOBIN_WHY_MAX];
+	struct gobin *gb = NULL;
+	int fd, err, code = EXIT_FAILED;
+
+	fd = open_subject(args->subject, path, sizeof(path));
+	if (fd < 0 || !plan) {
+		fprintf(stderr, "gotrace: cannot inspect '%s': %s\n", args->subject,
+			strerror(errno));
+		code = fd < 0 && errno == EACCES ? EXIT_KERNEL : EXIT_FAILED;
+		goto cleanup;
+	}
+	err = gobin__open(fd, &gb, why);
+	if (err) {
+		fprintf(stderr, "gotrace: cannot inspect '%s': %s\n", args->subject, why);
+		code = err == -ENOMEM || err == -EIO || err == -EISDIR ? EXIT_FAILED : EXIT_TARGET;
+		goto cleanup;
+	}
+	print_info(gb, args->subject);
+	err = probe_plan__alloc(gb, plan);
+	print_plan(plan, args->verbose > 0);
+	if (err)
+		printf("allocations cannot be traced: %s\n", plan->why);
+	code = err ? EXIT_TARGET : EXIT_OK;
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "gotrace: cannot write to stdout: %s\n", strerror(errno));
+		code = EXIT_FAILED;
+	}
+
+cleanup:
+	gobin__free(gb);
+	if (fd >= 0)
+		close(fd);
+	free(plan);
+	return code;
+}

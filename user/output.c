@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the user sees: the table of each interval, the outputs, the summary, the start line and the
+ * end block. Data goes to stdout, everything else to stderr.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "session_parts.h"
+
+#define CLEAR_SCREEN "\033[H\033[2J"
+
+static char *output_name(const struct session *s, const struct args_output *o)
+{
+	return report__expand_name(o->name, target__pid(s->target), target__command(s->target),
+				   model__time(s->model)->start_wall_ns);
+}
+
+static int complain(const char *name, int err)
+{
+	if (err == -EEXIST)
+		fprintf(stderr, "gotrace: cannot write '%s': it exists; add --force to overwrite it\n",
+			name);
+	else
+		fprintf(stderr, "gotrace: cannot write '%s': %s\n", name, strerror(-err));
+	return EXIT_FAILED;
+}
+
+int output__check(struct session *s)
+{
+	int err, code = 0;
+	char *name;
+
+	for (int i = 0; i < s->args->noutputs && !code; i++) {
+		const struct args_output *o = &s->args->outputs[i];
+
+		if (!strcmp(o->name, "-")) {
+			if (o->format->binary && isatty(STDOUT_FILENO)) {
+				fprintf(stderr, "gotrace: will not write %s to a terminal; use -o FILE\n",
+					o->format->name);
+				code = EXIT_USAGE;
+			}
+			continue;
+		}
+		name = output_name(s, o);
+		err = name ? report__check_output(name, s->args->force) : -ENOMEM;
+		if (err)
+			code = complain(name ? name : o->name, err);
+		free(name);
+	}
+	return code;
+}
+
+/* stdout is gone (a closed pipe) or full: tracing goes on for the sake of the other outputs. */
+static void check_stdout(struct session *s)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return;
+	if (!s->stdout_failed)
+		complain("stdout", errno ? -errno : -EIO);
+	s->stdout_failed = true;
+	s->code = EXIT_FAILED;
+}
+
+static void fill_run(struct session *s)
+{
+	uint64_t cpu = target__cpu_ns(s->target);
+
+	if (cpu > s->start_cpu_ns)
+		s->run.target_cpu_ns = (double)(cpu - s->start_cpu_ns);
+}
+
+static int write_format(struct session *s, FILE *out, const struct report_format *format,
+			const struct report_options *opts)
+{
+	struct report_profile profile;
+	int err;
+
+	fill_run(s);
+	err = report__profile(s->model, names__report(s->names), opts, &profile);
+	if (err)
+		return err;
+	err = format->write(out, &profile, &s->run, opts);
+	report__profile_free(&profile);
+	return err;
+}
+
+void output__interval(struct session *s)
+{
+	struct report_options opts = s->args->report;
+	struct winsize size;
+	int err;
+
+	if (!s->tables || s->stdout_failed)
+		return;
+	opts.interval = true;
+	if (s->terminal) {
+		if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col && size.ws_row) {
+			opts.columns = size.ws_col;
+			if (size.ws_row > 8 && opts.top > size.ws_row - 7)
+				opts.top = size.ws_row - 7;
+		}
+		fputs(CLEAR_SCREEN, stdout);
+	}
+	err = write_format(s, stdout, report__format("text"), &opts);
+	if (err == -ENOMEM)
+		complain("stdout", err);
+	check_stdout(s);
+}
+
+static void write_file(struct session *s, int i)
+{
+	const struct args_output *o = &s->args->outputs[i];
+	char *name = output_name(s, o);
+	struct report_file *file = NULL;
+	FILE *out;
+	int err;
+
+	if (!name) {
+		s->code = complain(o->name, -ENOMEM);
+		return;
+	}
+	err = report__file_open(name, s->args->force || s->written[i], &file, &out);
+	if (!err) {
+		err = write_format(s, out, o->format, &s->args->report);
+		if (err)
+			report__file_abort(file);
+		else
+			err = report__file_commit(file);
+	}
+	if (err) {
+		s->code = complain(name, err);
+	} else {
+		s->written[i] = true;
+		if (!s->args->quiet && strcmp(name, "-")) {
+			fprintf(stderr, "gotrace: wrote %s", name);
+			if (o->format->view) {
+				fprintf(stderr, "; view: ");
+				fprintf(stderr, o->format->view, name);
+			}
+			fprintf(stderr, "\n");
+		}
+	}
+	free(name);
+}
+
+void output__write(struct session *s, bool end)
+{
+	struct report_options opts = s->args->report;
+	struct winsize size;
+
+	for (int i = 0; i < s->args->noutputs; i++)
+		write_file(s, i);
+	if (!end && s->args->noutputs)
+		return;
+	if (!s->tables || s->stdout_failed)
+		return;
+	if (s->terminal) {
+		fputs(CLEAR_SCREEN, stdout);
+		if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
+			opts.columns = size.ws_col;
+	}
+	write_format(s, stdout, report__format("text"), &opts);
+	check_stdout(s);
+}
+
+void output__start_line(const struct session *s)
+{
+	if (s->args->quiet)
+		return;
+	if (s->args->dry_run) {
+		fprintf(stderr, "gotrace: would trace pid %d (%s, %s): alloc exact; %d probes by %s\n",
+			target__pid(s->target), target__command(s->target),
+			gobin__info(s->gb)->version, s->plan->npoints,
+			s->multi ? "uprobe_multi" : "perf events");
+		return;
+	}
+	fprintf(stderr, "gotrace: tracing pid %d (%s, %s): alloc exact; %d probe%s attached in %.0f ms; "
+		"Ctrl-C to stop\n", target__pid(s->target), target__command(s->target),
+		gobin__info(s->gb)->version, s->nprobes, s->nprobes == 1 ? "" : "s", s->attach_ms);
+}
+
+static void print_losses(const struct session *s, double seconds)
+{
+	const struct model_counters *c = model__counters(s->model);
+	struct model_loss lost = model__total_loss(s->model);
+
+	fprintf(stderr, "gotrace: %.1f s; seen %" PRIu64 " allocations, lost %" PRIu64 "\n", seconds,
+		c->seen, lost.objects);
+	for (int i = 0; i < c->nloss; i++)
+		if (c->loss[i].objects)
+			fprintf(stderr, "gotrace:   lost %" PRIu64 " (%" PRIu64 " bytes): %s\n",
+				c->loss[i].objects, c->loss[i].class_bytes, c->loss[i].cause);
+	if (c->cut_depth || c->cut_read || c->cut_foreign)
+		fprintf(stderr, "gotrace: stacks cut short: %" PRIu64 " deeper than %d frames, %" PRIu64
+			" unreadable, %" PRIu64 " where they leave Go code\n", c->cut_depth,
+			GT_MAX_FRAMES, c->cut_read, c->cut_foreign);
+	if (c->corrupt_stacks)
+		fprintf(stderr, "gotrace: %" PRIu64 " stacks arrived damaged and are not shown\n",
+			c->corrupt_stacks);
+	if (c->tiny_unsure)
+		fprintf(stderr, "gotrace: the block of %" PRIu64 " tiny objects could not be read; 16 bytes "
+			"assumed for each\n", c->tiny_unsure);
+}
+
+static void print_cost(const struct session *s, double seconds)
+{
+	double ns = (double)session__hits(s) * s->run.ns_per_hit;
+
+	if (s->run.ns_per_hit > 0 && seconds > 0) {
+		fprintf(stderr, "gotrace: probes cost %.0f ns a hit: %.2g %% of one CPU",
+			s->run.ns_per_hit, ns / (seconds * 1e7));
+		if (s->run.target_cpu_ns > 0)
+			fprintf(stderr, ", %.2g %% of the target's CPU time",
+				100 * ns / s->run.target_cpu_ns);
+		fprintf(stderr, "\n");
+	}
+	fprintf(stderr, "gotrace: %d probe%s attached in %.0f ms, detached in %.0f ms\n", s->nprobes,
+		s->nprobes == 1 ? "" : "s", s->attach_ms, s->detach_ms);
+}
+
+static void print_stats(const struct session *s, double seconds)
+{
+	const struct model_counters *c = model__counters(s->model);
+	struct collect_usage use = collect__usage(s->collect, s->model);
+	struct rusage ru;
+	double cpu;
+
+	getrusage(RUSAGE_SELF, &ru);
+	cpu = (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
+	      (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
+	fprintf(stderr, "gotrace: own cost: %.3f s of CPU (%.2g %% of one), %ld KiB resident at most\n",
+		cpu, seconds > 0 ? 100 * cpu / seconds : 0, ru.ru_maxrss);
+	fprintf(stderr, "gotrace: tables: %u of %u (call site, type) pairs, %u of %u stacks\n",
+		use.allocs, use.max_allocs, use.stacks, use.max_stacks);
+	fprintf(stderr, "gotrace: hits: %" PRIu64 " counted, %" PRIu64 " restarts left out, %" PRIu64
+		" of zero size, %" PRIu64 " walks repeated; by %s\n", c->seen, c->restarts, c->zero,
+		c->retries, s->multi ? "uprobe_multi" : "perf events");
+}
+
+void output__end_block(const struct session *s)
+{
+	const struct model_time *t = model__time(s->model);
+	double seconds = (double)(t->now_ns - t->start_ns) / 1e9;
+
+	if (!s->args->quiet || model__total_loss(s->model).objects)
+		print_losses(s, seconds);
+	if (!s->args->quiet)
+		print_cost(s, seconds);
+	if (s->args->stats)
+		print_stats(s, seconds);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What session.c (the loop), setup.c (from a pid to attached probes) and output.c (what the user
+ * sees) share.
+ */
+#ifndef GOTRACE_SESSION_PARTS_H
+#define GOTRACE_SESSION_PARTS_H
+
+#include <sys/utsname.h>
+
+#include "collect/collect.h"
+#include "gobin/gobin.h"
+#include "model/model.h"
+#include "probe/attach.h"
+#include "report/names.h"
+#include "session.h"
+#include "target/target.h"
+
+struct session {
+	const struct args *args;
+	struct target *target;
+	struct gobin *gb;
+	struct probe_plan *plan;
+	struct collect *collect;
+	struct probe_set *probes;
+	struct model *model;
+	struct names *names;
+	struct utsname kernel;
+	struct report_run run;
+	uint64_t bias;			/* what was added to the file's addresses */
+	bool multi;			/* uprobe_multi links */
+	int nprobes;
+	double attach_ms, detach_ms;
+	uint64_t start_ns;		/* CLOCK_MONOTONIC when the probes were in place */
+	uint64_t start_cpu_ns;		/* CPU time of the target by then */
+	bool terminal;			/* tables are redrawn on stdout */
+	bool tables;			/* tables are printed on stdout every interval */
+	bool stdout_failed;
+	bool written[ARGS_LIST_MAX];	/* outputs that a snapshot has made: ours to overwrite */
+	int code;			/* exit code so far */
+};
+
+uint64_t session__now_ns(void);
+/* All probe hits so far, those that were left out included. */
+uint64_t session__hits(const struct session *s);
+
+/*
+ * Opens target, binary and BPF side. Returns 0, or the exit code after a message. What was opened
+ * stays in s for session.c to close.
+ */
+int setup__open(struct session *s);
+/* Puts the probes in. 0, or the exit code after a message. */
+int setup__attach(struct session *s);
+
+/* Checks that the outputs can be written, before anything is attached. 0 or the exit code. */
+int output__check(struct session *s);
+/* Prints or redraws the interval's table, where there is one. */
+void output__interval(struct session *s);
+/* Writes every output; at the end also the summary on stdout. */
+void output__write(struct session *s, bool end);
+void output__start_line(const struct session *s);
+void output__end_block(const struct session *s);
+
+#endif /* GOTRACE_SESSION_PARTS_H */

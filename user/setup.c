@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * From a pid to attached probes, with a message for each way in which that can fail.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "session_parts.h"
+
+static int refuse(const struct session *s, int code, const char *why)
+{
+	fprintf(stderr, "gotrace: cannot trace '%d': %s", s->args->pid, why);
+	if (code == EXIT_KERNEL && geteuid())
+		fprintf(stderr, "; run: sudo %s", s->args->command_line);
+	fprintf(stderr, "\n");
+	return code;
+}
+
+static int open_target(struct session *s)
+{
+	char why[TARGET_WHY_MAX];
+	int err = target__open(s->args->pid, &s->target, why);
+
+	switch (-err) {
+	case 0:
+		break;
+	case ENOEXEC:
+		return refuse(s, EXIT_TARGET, why);
+	case EACCES:
+	case EPERM:
+		return refuse(s, EXIT_KERNEL, "not permitted to look at it");
+	default:
+		return refuse(s, EXIT_FAILED, why);
+	}
+	if (target__tracer(s->target) && !s->args->quiet)
+		fprintf(stderr, "gotrace: warning: pid %d is being traced by pid %d, which slows it "
+			"and may stop it\n", target__pid(s->target), target__tracer(s->target));
+	return 0;
+}
+
+static int open_binary(struct session *s)
+{
+	char why[GOBIN_WHY_MAX];
+	int err = gobin__open(target__exe_fd(s->target), &s->gb, why);
+
+	if (!err)
+		return 0;
+	return refuse(s, err == -ENOEXEC || err == -ENOPKG || err == -ENOTSUP || err == -EBADMSG ?
+		      EXIT_TARGET : EXIT_FAILED, why);
+}
+
+static void print_points(const struct session *s)
+{
+	for (int i = 0; i < s->plan->npoints; i++) {
+		const struct probe_point *p = &s->plan->points[i];
+
+		fprintf(stderr, "gotrace: probe %s+0x%" PRIx64 " at file offset 0x%" PRIx64 ":",
+			p->func, p->vaddr - p->entry, p->offset);
+		for (uint32_t j = 0; j < p->nbytes; j++)
+			fprintf(stderr, " %02x", p->bytes[j]);
+		fprintf(stderr, "%s%s\n", p->why[0] ? ": refused: " : "", p->why);
+	}
+}
+
+static int plan_probes(struct session *s)
+{
+	char why[PROBE_WHY_MAX + 128];
+	int err = probe_plan__alloc(s->gb, s->plan);
+
+	if (s->args->verbose)
+		print_points(s);
+	if (!err)
+		return 0;
+	snprintf(why, sizeof(why), "no safe place for a probe in %s: %s; try: gotrace inspect -v %d",
+		 gobin__info(s->gb)->version, s->plan->why, s->args->pid);
+	return refuse(s, EXIT_TARGET, why);
+}
+
+/* Where the process's copy of the binary lies, from where its first probe's code is mapped. */
+static int find_bias(struct session *s)
+{
+	const struct probe_point *p = &s->plan->points[0];
+	const struct target_map *map = target__text_map(s->target, p->offset);
+
+	if (!map)
+		return refuse(s, EXIT_TARGET, "its executable's code is not mapped in it");
+	s->bias = map->start + (p->offset - map->offset) - p->vaddr;
+	s->run.mapping = (struct report_mapping){
+		.start = map->start,
+		.limit = map->end,
+		.offset = map->offset,
+		.file = target__exe(s->target),
+		.build_id = gobin__info(s->gb)->build_id,
+	};
+	return 0;
+}
+
+/*
+ * Is the code in memory the code that was decoded? Where another tracer's breakpoint stands on the
+ * same instruction, its first byte is an int3, and the kernel lets both be.
+ */
+static int check_code(struct session *s)
+{
+	uint8_t now[PROBE_BYTES];
+	char why[PROBE_WHY_MAX];
+
+	for (int i = 0; i < s->plan->npoints; i++) {
+		const struct probe_point *p = &s->plan->points[i];
+		uint64_t site = p->vaddr - p->entry;
+		int err = target__read(s->target, p->entry + s->bias, now, p->nbytes);
+
+		if (err == -EACCES || err == -EPERM)
+			return refuse(s, EXIT_KERNEL, "not permitted to read its memory");
+		if (err)
+			return refuse(s, EXIT_FAILED, "its memory cannot be read; has it exited?");
+		for (uint64_t j = 0; j <= site && j < p->nbytes; j++) {
+			if (now[j] == p->bytes[j] || now[j] == 0xcc)
+				continue;
+			snprintf(why, sizeof(why), "the code of %s in memory is not that of its file",
+				 p->func);
+			return refuse(s, EXIT_TARGET, why);
+		}
+	}
+	return 0;
+}
+
+/* A table size or mask that a test asks for. */
+static uint64_t test_value(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+static int open_collect(struct session *s)
+{
+	struct collect_options opts = {
+		.max_allocs = (uint32_t)test_value("GOTRACE_TEST_MAX_ALLOCS", 0),
+		.max_stacks = (uint32_t)test_value("GOTRACE_TEST_MAX_STACKS", 0),
+	};
+	char why[COLLECT_WHY_MAX];
+	int err;
+
+	collect__verbose(s->args->verbose > 1);
+	probe_plan__config(s->plan, s->gb, s->bias, &opts.config);
+	opts.config.id_mask = test_value("GOTRACE_TEST_ID_MASK", ~0ULL);
+	for (int i = 0; i < s->plan->npoints; i++)
+		opts.needed[s->plan->points[i].prog] = true;
+	s->multi = probe__has_uprobe_multi();
+	opts.multi = s->multi;
+	err = collect__open(&opts, &s->collect, why);
+	if (!err)
+		return 0;
+	return refuse(s, err == -EPERM || err == -ENOTSUP ? EXIT_KERNEL : EXIT_FAILED, why);
+}
+
+static const char *module_at(void *ctx, uint64_t addr)
+{
+	const struct target_map *map = target__map_at(ctx, addr);
+
+	return map ? map->file : NULL;
+}
+
+int setup__open(struct session *s)
+{
+	int code;
+
+	s->plan = calloc(1, sizeof(*s->plan));
+	s->model = model__new();
+	if (!s->plan || !s->model)
+		return refuse(s, EXIT_FAILED, "out of memory");
+	code = open_target(s);
+	if (!code)
+		code = open_binary(s);
+	if (!code)
+		code = plan_probes(s);
+	if (!code)
+		code = find_bias(s);
+	if (!code)
+		code = check_code(s);
+	if (!code)
+		code = open_collect(s);
+	if (code)
+		return code;
+	s->names = names__new(s->gb, s->bias, module_at, s->target);
+	if (!s->names)
+		return refuse(s, EXIT_FAILED, "out of memory");
+	return 0;
+}
+
+int setup__attach(struct session *s)
+{
+	char why[PROBE_WHY_MAX];
+	uint64_t start = session__now_ns();
+	int err = probe__attach(s->plan, target__pid(s->target), target__exe_path(s->target),
+				collect__progs(s->collect), s->multi, &s->probes, why);
+
+	if (err)
+		return refuse(s, err == -EPERM || err == -ENOTSUP ? EXIT_KERNEL : EXIT_FAILED, why);
+	s->attach_ms = (double)(session__now_ns() - start) / 1e6;
+	s->nprobes = probe__count(s->probes);
+	return 0;
+}
