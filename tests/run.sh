@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# All tests: unit tests (no root needed), then the end-to-end tests on real processes. The last line
+# is their sum.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+export PATH=$PATH:/usr/local/go/bin
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0 skipped=0
+
+# Runs one suite and adds the counts of its last line to the sums.
+suite() {
+	local name=$1 status
+	shift
+	echo "== $name"
+	"$@" 2>&1 | tee "$log"
+	status=${PIPESTATUS[0]}
+	if [[ $(grep ' passed, ' "$log" | tail -n 1) =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)? ]]; then
+		passed=$((passed + BASH_REMATCH[1]))
+		failed=$((failed + BASH_REMATCH[2]))
+		skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
+		[[ $status -eq 0 || ${BASH_REMATCH[2]} -gt 0 ]] || failed=$((failed + 1))
+	else
+		echo "FAIL $name: it did not count its tests"
+		failed=$((failed + 1))
+	fi
+}
+
+suite "binaries for the unit tests" tests/fixtures.sh
+export GOTRACE_TEST_BINARIES=$PWD/.output/fixtures
+suite "unit tests" make unit
+suite "end-to-end tests" tests/e2e/run.py
+echo "$passed passed, $failed failed, $skipped skipped"
+[[ $failed -eq 0 ]]
