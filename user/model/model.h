@@ -60,22 +60,31 @@ struct model_time {
 struct model *model__new(void);		/* NULL: out of memory */
 void model__free(struct model *m);
 
-/* Adds a stack (copied). A second one of the same id is ignored. -EINVAL (no frames), -ENOMEM. */
+/*
+ * Adds a stack (copied). A second one of the same id is ignored. -EINVAL (no frames, or more than
+ * GT_MAX_FRAMES), -ENOMEM.
+ */
 int model__add_stack(struct model *m, uint64_t id, const uint64_t *pc, uint32_t nframes,
 		     uint32_t flags);
 /* NULL if unknown. */
 const struct model_stack *model__stack(const struct model *m, uint64_t id);
 size_t model__nstacks(const struct model *m);
 
-/* Sets the cumulative totals of (stack, type). Totals never shrink: a smaller one is -EINVAL. -ENOMEM */
+/*
+ * Sets the cumulative totals of (stack, type). Totals never shrink: a smaller one is -EINVAL and
+ * changes nothing. -ENOMEM.
+ */
 int model__set_alloc(struct model *m, uint64_t stack, uint64_t type, uint64_t objects,
 		     uint64_t bytes, uint64_t class_bytes);
 size_t model__nallocs(const struct model *m);
-/* i-th in order of first arrival; valid until the next model__set_alloc(). */
+/* i-th in order of first arrival, NULL past the end; valid until the next model__set_alloc(). */
 const struct model_alloc *model__alloc(const struct model *m, size_t i);
 
 void model__set_counters(struct model *m, const struct model_counters *c);
 const struct model_counters *model__counters(const struct model *m);
+/* What they grew by since the last mark, losses matched by key; the same as above before a mark. */
+void model__counters_since_mark(const struct model *m, struct model_counters *out);
+/* mark_ns is the model's own: what t has there is not looked at. It is start_ns before a mark. */
 void model__set_time(struct model *m, const struct model_time *t);
 const struct model_time *model__time(const struct model *m);
 

@@ -67,9 +67,14 @@ enum report_metric {
 
 struct report_options {
 	enum report_metric metric;
-	int top;			/* rows of a table */
+	int top;			/* rows of a table, 20 if not positive */
 	bool runtime_frames;		/* keep leading runtime frames */
-	const char **include, **exclude; /* globs (fnmatch) on function names, NULL-terminated; may be NULL */
+	/*
+	 * Globs (fnmatch, the whole name, '*' matches '/' too) on function names, NULL-terminated;
+	 * may be NULL. A stack is kept if any of its frames that are shown matches an include and
+	 * none an exclude. Losses have no frames and are never filtered.
+	 */
+	const char **include, **exclude;
 	bool interval;			/* figures since the last mark instead of since the start */
 	int columns;			/* width of the terminal, 80 where there is none */
 	bool color;
@@ -78,7 +83,12 @@ struct report_options {
 /* One call stack and type with names. Frames are leaf first. */
 struct report_sample {
 	const struct report_frame *frames;
-	const uint64_t *pcs;		/* pc of frames[i]; inlined frames share one */
+	/*
+	 * Address of the instruction frames[i] is at: the probed one, or the return address - 1, as
+	 * pprof wants it. Inlined frames share one; 0 for a frame gotrace made up. Of stacks that
+	 * differ in addresses only, those of the first.
+	 */
+	const uint64_t *pcs;
 	int nframes;
 	int ntrimmed;			/* runtime frames left out in front of frames[0] */
 	const char *type;		/* "" for untyped bytes */
@@ -90,9 +100,10 @@ struct report_sample {
 struct report_profile {
 	struct report_sample *samples;
 	size_t nsamples;
-	struct report_sample lost;	/* what could not be attributed; objects may be 0 */
+	struct report_sample lost;	/* what could not be attributed, all causes; may be 0 */
 	struct report_sample filtered;	/* what -I and -X left out */
 	struct report_sample total;	/* samples + lost; not filtered */
+	/* Of the period as well; losses include the stacks missing from the model. */
 	struct model_counters counters;
 	double seconds;			/* of the period the figures cover */
 	struct model_time time;
@@ -134,7 +145,10 @@ int report__pprof(FILE *out, const struct report_profile *p, const struct report
 
 /*
  * Output files that appear whole or not at all: opened beside their final name, renamed by
- * commit. expand replaces %p %t %h %c %% in a template (malloc'ed result, NULL: out of memory).
+ * commit. A symbolic link is followed. What is no regular file (a FIFO, /dev/full, /dev/stdout) is
+ * written directly. expand replaces %p %t %h %c %% in a template (malloc'ed result, NULL: out of
+ * memory); %t is wall_ns in UTC as 20060102T150405Z, slashes in the command become '_', any other letter
+ * after a % stays as it is.
  */
 struct report_file;
 
@@ -143,7 +157,10 @@ char *report__expand_name(const char *tmpl, int pid, const char *command, int64_
 int report__check_output(const char *path, bool force);
 /* -errno on failure. "-" is stdout. */
 int report__file_open(const char *path, bool force, struct report_file **out, FILE **stream);
-/* Flushes, syncs to the file system and renames; frees f. A failure leaves nothing behind. */
+/*
+ * Flushes, closes and renames; frees f. A failure leaves nothing behind. -EEXIST (and !force) if
+ * something has taken the name meanwhile. A stream whose writer failed is to be aborted instead.
+ */
 int report__file_commit(struct report_file *f);
 /* Removes what was written; frees f. NULL-safe. */
 void report__file_abort(struct report_file *f);
