@@ -4,8 +4,8 @@
 // sizes and types from distinct lines, held against its own runtime.MemStats and its own call stacks.
 //
 // It warms up, prints "ready PID", waits for one byte on stdin without allocating or scheduling
-// (gotrace attaches now), reads MemStats, runs every site once, reads MemStats, waits for a second
-// byte (gotrace detaches now), and prints what it knows as one JSON value.
+// (gotrace attaches now), reads MemStats, runs every site once, reads MemStats, prints "done", waits
+// for a second byte (gotrace detaches now), and prints what it knows as one JSON value.
 //
 // With -loop it is a program under load instead, see loop.go.
 package main
@@ -37,6 +37,7 @@ func main() {
 	runtime.GOMAXPROCS(4)
 	warmGoroutines(640)
 	ready := []byte("ready " + strconv.Itoa(os.Getpid()) + "\n")
+	done := []byte("done\n")
 	for round := 0; round <= warmRounds; round++ {
 		if round < warmRounds {
 			runtime.GC()
@@ -48,6 +49,7 @@ func main() {
 		runAll()
 	}
 	runtime.ReadMemStats(&m1)
+	rawWrite(done)
 	waitByte()
 	printTruth()
 }
