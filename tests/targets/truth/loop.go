@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -56,7 +57,7 @@ func worker(seed int) {
 }
 
 // Allocates at full speed and answers each line N on stdin with "N ANSWER ITERATIONS WRONG", until
-// stdin ends or the time is over.
+// stdin ends or the time is over. The line "exec" makes it become another program.
 func loop(seconds, workers int) {
 	time.AfterFunc(time.Duration(seconds)*time.Second, func() { os.Exit(0) })
 	for i := 0; i < workers; i++ {
@@ -65,6 +66,10 @@ func loop(seconds, workers int) {
 	fmt.Printf("ready %d\n", os.Getpid())
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
+		if in.Text() == "exec" {
+			fmt.Fprintln(os.Stderr, syscall.Exec("/bin/sleep", []string{"sleep", "60"}, nil))
+			os.Exit(1)
+		}
 		seed, _ := strconv.Atoi(strings.TrimSpace(in.Text()))
 		fmt.Println(seed, check(seed), atomic.LoadUint64(&iterations), atomic.LoadUint64(&wrong))
 	}
