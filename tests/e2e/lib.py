@@ -261,7 +261,7 @@ class Gotrace:
         expect(self.attached(), f"gotrace did not attach: {self.err.strip()}")
         return self
 
-    def signal(self, number):
+    def send(self, number):
         self.child.send_signal(number)
 
     def wait(self, timeout=EXIT_TIMEOUT):
@@ -272,7 +272,7 @@ class Gotrace:
 
     def stop(self, number=signal.SIGINT):
         """Ends it as Ctrl-C does; asserts exit code 0."""
-        self.signal(number)
+        self.send(number)
         code = self.wait()
         expect(code == 0, f"gotrace ended with {code}: {self.err.strip()}")
         return self

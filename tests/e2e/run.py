@@ -33,9 +33,9 @@ def collect():
         module = importlib.import_module(name)
         for key, value in vars(module).items():
             if key.startswith("test_") and callable(value):
-                yield key[5:], value
+                yield f"{name[5:]}.{key[5:]}", value
         if hasattr(module, "tests"):
-            yield from module.tests()
+            yield from ((f"{name[5:]}.{key}", value) for key, value in module.tests())
 
 
 def on_alarm(_number, _frame):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Targets that cannot be traced and outputs that cannot be written: message, exit code, target unhurt."""
+"""Targets that cannot be traced, or not to the end: message, exit code, and the target unhurt."""
 import os
 import re
 import shutil
@@ -140,7 +140,7 @@ def test_target_execs():
                        "the target to become another program")
         time.sleep(2)
         if tracer.child.poll() is None:
-            tracer.signal(signal.SIGINT)
+            tracer.send(signal.SIGINT)
         equal(tracer.wait(), 0, f"exit code ({tracer.err.strip()})")
         expect(target.alive(), "the new program died")
         expect(pprof.Profile(output).total()[0] > 0, "nothing gathered before")

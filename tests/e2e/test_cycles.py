@@ -26,7 +26,7 @@ def one_clean(target, dice):
 def one_killed(target, dice):
     tracer = lib.Gotrace("-p", target.pid, "-a", "exact")
     time.sleep(dice.uniform(0, 0.3))
-    tracer.signal(signal.SIGKILL)
+    tracer.send(signal.SIGKILL)
     equal(tracer.wait(), -signal.SIGKILL, "exit of the killed gotrace")
 
 
@@ -59,17 +59,17 @@ def cycle(version, mode, count):
     target.stop()
 
 
-def test_cycles_plain():
+def test_plain():
     cycle("1.24", "plain", CYCLES)
 
 
-def test_cycles_jbe_pie():
+def test_jbe_pie():
     cycle("1.19", "pie-stripped", max(10, CYCLES // 4))
 
 
-def test_cycles_specialised():
+def test_specialised():
     cycle("1.27", "plain", max(10, CYCLES // 4))
 
 
-for _test in (test_cycles_plain, test_cycles_jbe_pie, test_cycles_specialised):
+for _test in (test_plain, test_jbe_pie, test_specialised):
     _test.timeout = 300 + 3 * CYCLES

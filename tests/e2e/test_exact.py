@@ -7,18 +7,18 @@ import lib
 from lib import equal, expect
 
 
-def test_exact_without_gc():
+def test_without_gc():
     with lib.workdir() as directory:
         exact.check(lib.build("truth"), directory)
 
 
-def test_exact_with_gc():
+def test_with_gc():
     with lib.workdir() as directory:
         truth, _, _ = exact.check(lib.build("truth"), directory, gogc="50")
         expect(truth["gcs"] > 3, "the collector hardly ran: the test shows nothing")
 
 
-def test_exact_with_runtime_frames():
+def test_with_runtime_frames():
     """The untrimmed stacks end with the trimmed ones and begin inside the allocator."""
     with lib.workdir() as directory:
         truth, profile, tracer = exact.trace_truth(lib.build("truth"), directory,
@@ -31,7 +31,7 @@ def test_exact_with_runtime_frames():
         equal(sum(s.objects for s in found), direct["objects"], "objects of the first site")
 
 
-def test_exact_outputs_agree():
+def test_outputs_agree():
     """text, folded and pprof of one run tell the same totals."""
     with lib.workdir() as directory:
         folded, text = (os.path.join(directory, name) for name in ("out.folded", "out.txt"))
@@ -47,7 +47,7 @@ def test_exact_outputs_agree():
         expect(str(objects) in report.replace(",", ""), f"no {objects} objects in the text report")
 
 
-def test_exact_folded_objects():
+def test_folded_objects():
     with lib.workdir() as directory:
         folded = os.path.join(directory, "out.folded")
         _, profile, _ = exact.trace_truth(lib.build("truth"), directory,

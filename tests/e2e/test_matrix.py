@@ -2,7 +2,7 @@
 """Exactness over Go versions and ways to build.
 
 GOTRACE_GO names the versions (default 1.19, 1.24, 1.27: the three shapes of the allocator's probe
-sites), GOTRACE_RUNS the runs of each build (default 1; every second of several with the collector on).
+sites), GOTRACE_RUNS the runs of each build (default 1; every second one with the collector on).
 """
 import os
 
@@ -29,4 +29,4 @@ def matrix_test(version, mode):
 def tests():
     for version in VERSIONS:
         for mode in lib.BUILD_MODES:
-            yield f"matrix_{version}_{mode}", matrix_test(version, mode)
+            yield f"{version}_{mode}", matrix_test(version, mode)

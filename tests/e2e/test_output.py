@@ -32,7 +32,7 @@ def refused_output(target, output, *words):
         expect(word in err.lower(), f"message without {word!r}: {err.strip()}")
 
 
-def test_output_exists():
+def test_exists():
     with lib.workdir() as directory:
         target = lib.Loop(lib.build("truth"), workers=1)
         output = os.path.join(directory, "o.pb.gz")
@@ -41,12 +41,12 @@ def test_output_exists():
         refused_output(target, output, "exists", "--force")
         with open(output, encoding="ascii") as stream:
             equal(stream.read(), "precious", "content of the file that was there")
-        code, _, err = lib.gotrace("-p", target.pid, "-a", "exact", "-d", "1", "-o", output, "--force")
+        code, _, err = lib.gotrace("-p", target.pid, "-d", "1", "-o", output, "--force")
         equal(code, 0, f"exit code with --force ({err.strip()})")
         expect(pprof.Profile(output).total()[0] > 0, "nothing written with --force")
 
 
-def test_output_is_directory():
+def test_is_a_directory():
     with lib.workdir() as directory:
         target = lib.Loop(lib.build("truth"), workers=1)
         output = os.path.join(directory, "o.pb.gz")
@@ -54,10 +54,11 @@ def test_output_is_directory():
         refused_output(target, output, "directory")
 
 
-def test_output_directory_missing():
+def test_directory_missing():
     with lib.workdir() as directory:
         target = lib.Loop(lib.build("truth"), workers=1)
-        refused_output(target, os.path.join(directory, "none", "o.pb.gz"), "no such file or directory")
+        output = os.path.join(directory, "none", "o.pb.gz")
+        refused_output(target, output, "no such file or directory")
 
 
 def test_disk_full():
@@ -65,9 +66,9 @@ def test_disk_full():
     with lib.workdir() as directory, lib.workdir() as other, small_filesystem(directory, "8k"):
         target = lib.Truth(lib.build("truth"))
         full, good = os.path.join(directory, "o.folded"), os.path.join(other, "o.pb.gz")
-        tracer = lib.Gotrace("-p", target.pid, "-a", "exact", "-o", full, "-o", good).wait_attached()
+        tracer = lib.Gotrace("-p", target.pid, "-o", full, "-o", good).wait_attached()
         target.go()
-        tracer.signal(2)
+        tracer.send(2)
         code = tracer.wait()
         target.finish()
         equal(code, FAILURE, f"exit code ({tracer.err.strip()})")
