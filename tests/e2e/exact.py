@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One run of the truth target under gotrace, and their comparison, to the object and to the byte."""
+import os
+
+import lib
+import pprof
+from lib import equal, expect
+
+
+def trace_truth(path, directory, gogc="off", options=(), env=None):
+    """(truth, profile, gotrace) of one run."""
+    output = os.path.join(directory, "truth.pb.gz")
+    target = lib.Truth(path, gogc)
+    tracer = lib.Gotrace("-p", target.pid, "-a", "exact", "-o", output, *options, env=env)
+    tracer.wait_attached()
+    target.go()
+    tracer.stop()
+    return target.finish(), pprof.Profile(output), tracer
+
+
+def by_stack(profile):
+    out = {}
+    for sample in profile.samples:
+        out.setdefault(sample.frames, []).append(sample)
+    return out
+
+
+def recorded(site):
+    return tuple(tuple(frame) for frame in site["stack"])
+
+
+def samples_of(site, stacks):
+    """The samples that belong to a site, by the way its stack is to be compared."""
+    wanted = recorded(site)
+    if site["match"] == "tail":
+        return [s for frames, found in stacks.items()
+                if frames[-len(wanted):] == wanted for s in found]
+    if site["match"] == "leaf":
+        return [s for frames, found in stacks.items() if frames[0] == wanted[0] for s in found]
+    return stacks.get(wanted, [])
+
+
+def nearest(site, stacks):
+    """What gotrace has instead of a stack that is missing, for the message."""
+    wanted = recorded(site)
+    best = max(stacks, key=lambda frames: len(set(frames) & set(wanted)), default=())
+    for got, want in zip(best, wanted):
+        if got != want:
+            return f"nearest stack has {got} for {want}; {short(best)}"
+    return f"nearest stack: {short(best)}"
+
+
+def short(frames):
+    return " < ".join(f"{f[0]}:{f[2]}" for f in frames[:12])
+
+
+def site_problem(site, stacks, quiet):
+    """What is wrong with one site, or None. quiet: nothing but the sites allocates (no GC)."""
+    found = samples_of(site, stacks)
+    if not quiet:
+        found = [s for s in found if s.labels.get("type") != "runtime.sudog"]
+    objects, size = sum(s.objects for s in found), sum(s.bytes for s in found)
+    if site["objects"] >= 0 and objects != site["objects"]:
+        hint = "" if found else f"; {nearest(site, stacks)}"
+        return f"{objects} objects, expected {site['objects']}{hint}"
+    if quiet and not site["shared"] and (objects, size) != (site["mallocs"], site["bytes"]):
+        return f"{objects} objects, {size} bytes; MemStats: {site['mallocs']}, {site['bytes']}"
+    return label_problem(site, found)
+
+
+def label_problem(site, found):
+    types = {s.labels.get("type", "") for s in found}
+    if site["type"] is not None and found and types != {site["type"]}:
+        return f"types {sorted(types)}, expected {site['type']!r}"
+    vias = {s.labels.get("via", "") for s in found}
+    if site["via"] and found and vias != {site["via"]}:
+        return f"via {sorted(vias)}, expected {site['via']!r}"
+    return None
+
+
+def check_sites(truth, profile, quiet):
+    stacks = by_stack(profile)
+    problems = [(site["name"], site_problem(site, stacks, quiet)) for site in truth["sites"]]
+    problems = [f"{name}: {problem}" for name, problem in problems if problem]
+    what = f"{len(problems)} of {len(truth['sites'])} sites"
+    expect(not problems, f"{what}: {'; '.join(problems[:8])}")
+
+
+def check_totals(truth, profile, tracer, quiet):
+    """Objects equal Mallocs, bytes equal TotalAlloc, nothing lost."""
+    objects, size = profile.total()
+    equal(tracer.count("lost"), 0, "lost")
+    equal(tracer.count("seen"), objects, "seen")
+    equal(objects, truth["mallocs"], "objects, held against Mallocs")
+    off = size - truth["bytes"]
+    if quiet:
+        equal(off, 0, f"bytes {size} less TotalAlloc {truth['bytes']}")
+    elif off:
+        # While the collector runs, a goroutine may change its P within a tiny allocation.
+        expect(off % 16 == 0 and abs(off) <= 64 * (truth["gcs"] + 1),
+               f"bytes differ from TotalAlloc by {off}, with {truth['gcs']} collections")
+
+
+def check(path, directory, gogc="off", options=(), env=None):
+    """One whole exactness run. Returns what was compared."""
+    truth, profile, tracer = trace_truth(path, directory, gogc, options, env)
+    quiet = gogc == "off"
+    check_totals(truth, profile, tracer, quiet)
+    check_sites(truth, profile, quiet)
+    return truth, profile, tracer
