@@ -145,8 +145,9 @@ static void test_many_keep_their_order(void **state)
 
 static void test_mark(void **state)
 {
-	struct model_time time = { .start_ns = 100, .now_ns = 200, .mark_ns = 999,
-				   .start_wall_ns = -7 };
+	struct model_time time = {
+		.start_ns = 100, .now_ns = 200, .mark_ns = 999, .start_wall_ns = -7
+	};
 	struct model *m = *state;
 	struct model_alloc sum;
 
@@ -174,9 +175,17 @@ static void test_mark(void **state)
 static void test_counters(void **state)
 {
 	struct model_counters c = {
-		.seen = 101, .restarts = 3, .zero = 5, .cut_depth = 7, .cut_read = 11,
-		.cut_foreign = 13, .tiny_unsure = 17, .retries = 19, .corrupt_stacks = 23,
-		.loss = { { "table full", "full", 29, 290, 464 }, { "collision", "coll", 31, 310, 496 } },
+		.seen = 101,
+		.restarts = 3,
+		.zero = 5,
+		.cut_depth = 7,
+		.cut_read = 11,
+		.cut_foreign = 13,
+		.tiny_unsure = 17,
+		.retries = 19,
+		.corrupt_stacks = 23,
+		.loss = { { "table full", "full", 29, 290, 464 },
+			  { "collision", "coll", 31, 310, 496 } },
 		.nloss = 2,
 	};
 	struct model *m = *state;
@@ -192,7 +201,7 @@ static void test_counters(void **state)
 
 	model__mark(m);
 	c.seen = 138;
-	c.zero = 4;				/* shrank: not 2^64 - 1 */
+	c.zero = 4; /* shrank: not 2^64 - 1 */
 	c.loss[0].objects = 66;
 	c.loss[2] = (struct model_loss){ "new", "new", 41, 410, 656 };
 	c.nloss = 3;
@@ -229,7 +238,8 @@ int main(void)
 		cmocka_unit_test(test_free_null),
 		cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stack_is_copied, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_second_stack_of_an_id_is_ignored, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_second_stack_of_an_id_is_ignored, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_stack_bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_totals_never_shrink, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_key_is_stack_and_type, setup, teardown),

@@ -162,8 +162,8 @@ static void test_merges_what_looks_the_same(void **state)
 {
 	static const uint64_t stacks[][4] = {
 		{ 0x401000, 0x401300, 0x500500, 0 },
-		{ 0x401000, 0x401400, 0x401300, 0x500500 },	/* rawstring <- makeslice: makeslice */
-		{ 0x401000, 0x401100, 0x500500, 0 },		/* newobject */
+		{ 0x401000, 0x401400, 0x401300, 0x500500 }, /* rawstring <- makeslice: makeslice */
+		{ 0x401000, 0x401100, 0x500500, 0 },	    /* newobject */
 	};
 	struct report_options opts = fixture_options();
 	struct model *m = model__new();
@@ -229,12 +229,12 @@ static void test_filters(void **state)
 	check_filter(none, none, all_objects());
 	check_filter(json, NULL, in_json);
 	check_filter(json_or_init, NULL, in_json + in_init);
-	check_filter(bare, NULL, 0);			/* a glob covers the whole name */
+	check_filter(bare, NULL, 0); /* a glob covers the whole name */
 	check_filter(NULL, json, all_objects() - in_json);
 	check_filter(json_or_init, json, in_init);
 	check_filter(everything, NULL, all_objects());
 	check_filter(NULL, everything, 0);
-	check_filter(NULL, trimmed, all_objects());	/* not shown, not matched */
+	check_filter(NULL, trimmed, all_objects()); /* not shown, not matched */
 	check_filter(NULL, cut, all_objects() - in_cut);
 }
 
@@ -332,49 +332,81 @@ static void test_empty_model(void **state)
 
 struct via_case {
 	const char *via, *type;
-	const char *funcs[6];		/* leaf first */
+	const char *funcs[6]; /* leaf first */
 };
 
 static const struct via_case via_cases[] = {
 	{ "newobject", "T", { "runtime.mallocgc", "runtime.newobject", "main.f" } },
-	{ "closure", "struct { F uintptr; X0 int }", { "runtime.mallocgc", "runtime.newobject", "main.f" } },
+	{ "closure",
+	  "struct { F uintptr; X0 int }",
+	  { "runtime.mallocgc", "runtime.newobject", "main.f" } },
 	{ "newobject", "T", { "runtime.mallocgcSmallScanNoHeaderSC3", "main.f" } },
 	{ "newobject", "", { "runtime.mallocgcTinySC2", "main.f" } },
 	{ "closure", "struct { F uintptr; X0 int }", { "runtime.mallocgc", "main.f" } },
-	{ "closure", "noalg.struct { F uintptr; R int }", { "runtime.mallocgcSmallNoScanSC2", "main.f" } },
+	{ "closure",
+	  "noalg.struct { F uintptr; R int }",
+	  { "runtime.mallocgcSmallNoScanSC2", "main.f" } },
 	{ "newobject", "struct { Fx uintptr }", { "runtime.mallocgc", "main.f" } },
-	{ "makeslice", "", { "runtime.mallocgcLarge", "runtime.mallocgc", "runtime.makeslice", "main.f" } },
+	{ "makeslice",
+	  "",
+	  { "runtime.mallocgcLarge", "runtime.mallocgc", "runtime.makeslice", "main.f" } },
 	{ "makeslice", "", { "runtime.mallocgc", "runtime.makeslicecopy", "main.f" } },
-	{ "makeslice", "", { "runtime.mallocgc", "runtime.makeslice", "runtime.makeslice64", "main.f" } },
+	{ "makeslice",
+	  "",
+	  { "runtime.mallocgc", "runtime.makeslice", "runtime.makeslice64", "main.f" } },
 	{ "growslice", "", { "runtime.mallocgc", "runtime.growslice", "main.f" } },
-	{ "growslice", "", { "runtime.mallocgc", "runtime.growslice", "runtime.growsliceBuf", "main.f" } },
+	{ "growslice",
+	  "",
+	  { "runtime.mallocgc", "runtime.growslice", "runtime.growsliceBuf", "main.f" } },
 	{ "growslice", "", { "runtime.mallocgc", "runtime.moveSliceNoCap", "main.f" } },
-	{ "string", "", { "runtime.mallocgc", "runtime.rawstring", "runtime.rawstringtmp",
-			  "runtime.concatstrings", "runtime.concatstring2", "main.f" } },
+	{ "string",
+	  "",
+	  { "runtime.mallocgc", "runtime.rawstring", "runtime.rawstringtmp",
+	    "runtime.concatstrings", "runtime.concatstring2", "main.f" } },
 	{ "string", "", { "runtime.mallocgc", "runtime.slicebytetostring", "main.f" } },
-	{ "string", "", { "runtime.mallocgc", "runtime.rawbyteslice", "runtime.stringtoslicebyte", "main.f" } },
-	{ "string", "", { "runtime.mallocgc", "runtime.rawruneslice", "runtime.stringtoslicerune", "main.f" } },
+	{ "string",
+	  "",
+	  { "runtime.mallocgc", "runtime.rawbyteslice", "runtime.stringtoslicebyte", "main.f" } },
+	{ "string",
+	  "",
+	  { "runtime.mallocgc", "runtime.rawruneslice", "runtime.stringtoslicerune", "main.f" } },
 	{ "string", "", { "runtime.mallocgc", "runtime.intstring", "main.f" } },
-	{ "map", "T", { "runtime.mallocgc", "runtime.newobject", "runtime.makemap_small", "main.f" } },
-	{ "map", "T", { "runtime.mallocgc", "runtime.newarray", "internal/runtime/maps.newGroups",
-			"internal/runtime/maps.(*Map).growToSmall", "runtime.mapassign_faststr", "main.f" } },
+	{ "map",
+	  "T",
+	  { "runtime.mallocgc", "runtime.newobject", "runtime.makemap_small", "main.f" } },
+	{ "map",
+	  "T",
+	  { "runtime.mallocgc", "runtime.newarray", "internal/runtime/maps.newGroups",
+	    "internal/runtime/maps.(*Map).growToSmall", "runtime.mapassign_faststr", "main.f" } },
 	{ "map", "T", { "runtime.mallocgc", "internal/runtime/maps.newarray", "main.f" } },
 	{ "chan", "T", { "runtime.mallocgc", "runtime.makechan", "main.f" } },
 	{ "conversion", "int", { "runtime.mallocgc", "runtime.convT64", "main.f" } },
 	{ "conversion", "string", { "runtime.mallocgc", "runtime.convTstring", "main.f" } },
-	{ "goroutine", "runtime.g", { "runtime.mallocgc", "runtime.newobject", "runtime.malg",
-				      "runtime.newproc1", "runtime.newproc.func1", "runtime.systemstack" } },
-	{ "defer", "runtime._defer", { "runtime.mallocgc", "runtime.newobject", "runtime.newdefer",
-				       "runtime.deferproc", "main.f" } },
-	{ "panic", "T", { "runtime.mallocgc", "runtime.newobject", "runtime.goPanicIndex", "main.f" } },
+	{ "goroutine",
+	  "runtime.g",
+	  { "runtime.mallocgc", "runtime.newobject", "runtime.malg", "runtime.newproc1",
+	    "runtime.newproc.func1", "runtime.systemstack" } },
+	{ "defer",
+	  "runtime._defer",
+	  { "runtime.mallocgc", "runtime.newobject", "runtime.newdefer", "runtime.deferproc",
+	    "main.f" } },
+	{ "panic",
+	  "T",
+	  { "runtime.mallocgc", "runtime.newobject", "runtime.goPanicIndex", "main.f" } },
 	{ "array", "T", { "runtime.mallocgc", "runtime.newarray", "main.f" } },
 	{ "newobject", "T", { "runtime.mallocgc", "reflect.unsafe_New", "reflect.New", "main.f" } },
-	{ "array", "T", { "runtime.mallocgc", "reflect.unsafe_NewArray", "reflect.MakeSlice", "main.f" } },
-	{ "growslice", "T", { "runtime.mallocgc", "runtime.growslice", "reflect.growslice", "main.f" } },
+	{ "array",
+	  "T",
+	  { "runtime.mallocgc", "reflect.unsafe_NewArray", "reflect.MakeSlice", "main.f" } },
+	{ "growslice",
+	  "T",
+	  { "runtime.mallocgc", "runtime.growslice", "reflect.growslice", "main.f" } },
 	{ "growslice", "T", { "runtime.mallocgc", "reflect.growslice", "main.f" } },
 	{ "map", "T", { "runtime.mallocgc", "reflect.mapassign_faststr0", "main.f" } },
 	{ "chan", "T", { "runtime.mallocgc", "reflect.makechan", "main.f" } },
-	{ "string", "", { "runtime.mallocgc", "internal/bytealg.MakeNoZero", "strings.(*Builder).grow" } },
+	{ "string",
+	  "",
+	  { "runtime.mallocgc", "internal/bytealg.MakeNoZero", "strings.(*Builder).grow" } },
 	{ "runtime", "T", { "runtime.mallocgc", "runtime.persistentSomething", "main.f" } },
 	{ "runtime", "T", { "runtime.mallocgc", "runtime.bgsweep", "runtime.goexit" } },
 	{ "runtime", "T", { "runtime.mallocgc" } },

@@ -40,7 +40,8 @@ static struct model *lossy_model(void)
 	assert_non_null(m);
 	c = *model__counters(m);
 	c.nloss = 2;
-	c.loss[0] = (struct model_loss){ "call-site table full", "allocs_full", 1201, 90001, 98765 };
+	c.loss[0] =
+		(struct model_loss){ "call-site table full", "allocs_full", 1201, 90001, 98765 };
 	c.loss[1] = (struct model_loss){ "preempted", "contended", 7, 71, 112 };
 	c.cut_depth = 31337;
 	c.cut_foreign = 13;
@@ -270,11 +271,13 @@ static void test_folded(void **state)
 	assert_int_equal(folded(&p, REPORT_OBJECTS, "gotrace.lost"), 1211);
 	assert_int_equal(folded(&p, REPORT_OBJECTS,
 				"main.(*server).handle;encoding/json.stringEncoder;"
-				"encoding/json.(*encodeState).string"), 7919 + 65537);
+				"encoding/json.(*encodeState).string"),
+			 7919 + 65537);
 	assert_int_equal(folded(&p, REPORT_OBJECTS, "gotrace.truncated;[libc.so.6]"), 13);
 	/* flamegraph.pl would take the ';' of a type argument for a frame's end. */
-	assert_int_equal(folded(&p, REPORT_OBJECTS,
-				"slices.Grow[go.shape.struct { A int, B string }]"), 127);
+	assert_int_equal(
+		folded(&p, REPORT_OBJECTS, "slices.Grow[go.shape.struct { A int, B string }]"),
+		127);
 	report__profile_free(&p);
 	model__free(m);
 }
@@ -282,7 +285,9 @@ static void test_folded(void **state)
 static unsigned char *gunzip(const char *data, size_t len, size_t *out_len)
 {
 	static unsigned char buf[1 << 20];
-	z_stream z = { .next_in = (unsigned char *)data, .avail_in = len, .next_out = buf,
+	z_stream z = { .next_in = (unsigned char *)data,
+		       .avail_in = len,
+		       .next_out = buf,
 		       .avail_out = sizeof(buf) };
 
 	assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
@@ -485,7 +490,7 @@ static void test_pprof_locations(void **state)
 	p = make(m, fixture_names, fixture_types, &opts);
 	msg = decode(&p, &opts);
 	check_references(msg);
-	assert_non_null(find(msg, 0x401000, "runtime.mallocgc"));	/* probed: not pc - 1 */
+	assert_non_null(find(msg, 0x401000, "runtime.mallocgc")); /* probed: not pc - 1 */
 	assert_int_equal(find(msg, 0x402000 - 1, "runtime.makeslice")->n_line, 2);
 	gotrace__pprof__profile__free_unpacked(msg, NULL);
 	report__profile_free(&p);
@@ -542,8 +547,10 @@ static void test_pprof_is_read_by_go(void **state)
 	go_sums(path, &objects, &bytes);
 	assert_int_equal(objects, p.total.objects);
 	assert_int_equal(bytes, p.total.class_bytes);
-	snprintf(cmd, sizeof(cmd), "go tool pprof -top -nodefraction=0 %s 2>/dev/null |"
-		 " grep -q 'gotrace.lost$'", path);
+	snprintf(cmd, sizeof(cmd),
+		 "go tool pprof -top -nodefraction=0 %s 2>/dev/null |"
+		 " grep -q 'gotrace.lost$'",
+		 path);
 	assert_int_equal(system(cmd), 0);
 	snprintf(cmd, sizeof(cmd), "go tool pprof -tree %s >/dev/null 2>&1", path);
 	assert_int_equal(system(cmd), 0);
@@ -558,9 +565,21 @@ static void test_pprof_is_read_by_go(void **state)
 static char long_name[10001];
 
 static const char *const hostile[] = {
-	"a;b", "two\nlines", "\033]0;title\007", "\033[2J", "caf\303\251.\344\270\226", "",
-	"\302\233 1m", "\377\376", "cut\342\202", "\342\200\256txt.exe", "tab\tcr\r", " ", "12 34",
-	"%s%n", long_name,
+	"a;b",
+	"two\nlines",
+	"\033]0;title\007",
+	"\033[2J",
+	"caf\303\251.\344\270\226",
+	"",
+	"\302\233 1m",
+	"\377\376",
+	"cut\342\202",
+	"\342\200\256txt.exe",
+	"tab\tcr\r",
+	" ",
+	"12 34",
+	"%s%n",
+	long_name,
 };
 
 #define NHOSTILE (sizeof(hostile) / sizeof(hostile[0]))
@@ -585,8 +604,9 @@ static struct model *hostile_model(struct fixture_name *names, struct fixture_ty
 
 	memset(long_name, 'x', sizeof(long_name) - 1);
 	for (size_t i = 0; i < NHOSTILE; i++) {
-		names[i] = (struct fixture_name){ i + 1, { .func = hostile[i], .file = hostile[i],
-							   .line = -1, .go = true } };
+		names[i] = (struct fixture_name){
+			i + 1, { .func = hostile[i], .file = hostile[i], .line = -1, .go = true }
+		};
 		types[i] = (struct fixture_type){ i + 1, hostile[i] };
 	}
 	/* Each name is the leaf once, so that each is a call site. */
@@ -718,11 +738,14 @@ static void test_shorten(void **state)
 	(void)state;
 	assert_string_equal(report_print__shorten(a, "main.handle", 11), "main.handle");
 	assert_string_equal(report_print__shorten(a, "main.handleIt", 11), "mai...dleIt");
-	assert_string_equal(report_print__shorten(a, "\303\251\303\251\303\251\303\251\303\251\303\251"
-						     "\303\251\303\251\303\251", 8),
+	assert_string_equal(report_print__shorten(a,
+						  "\303\251\303\251\303\251\303\251\303\251\303\251"
+						  "\303\251\303\251\303\251",
+						  8),
 			    "\303\251\303\251...\303\251\303\251\303\251");
 	assert_int_equal(report_print__width(report_print__shorten(a, "0123456789", 0)), 8);
-	assert_string_equal(report_print__short_func("a.com/b/c.(*T[d.com/e.F]).g"), "c.(*T[d.com/e.F]).g");
+	assert_string_equal(report_print__short_func("a.com/b/c.(*T[d.com/e.F]).g"),
+			    "c.(*T[d.com/e.F]).g");
 	assert_string_equal(report_print__short_func("main.f"), "main.f");
 	assert_string_equal(report_print__short_func("a/b.F[x/y.Z]"), "b.F[x/y.Z]");
 	assert_string_equal(report_print__base("/a/b.go"), "b.go");

@@ -75,9 +75,12 @@ static int digits(uint64_t v)
 	return n;
 }
 
+/* Per second; bounded, as a period of a nanosecond would give more than an integer holds. */
 static double rate(const struct text *t, uint64_t v)
 {
-	return t->p->seconds > 0 ? v / t->p->seconds : 0;
+	double r = t->p->seconds > 0 ? v / t->p->seconds : 0;
+
+	return r < 1e18 ? r : 1e18;
 }
 
 static uint64_t value_of(const struct text *t, uint64_t objects, uint64_t class_bytes)
@@ -331,7 +334,8 @@ static void print_cuts(struct text *t)
 		report_print__f(&t->out, "stacks damaged: %" PRIu64 "\n", c->corrupt_stacks);
 	if (c->tiny_unsure)
 		report_print__f(&t->out,
-				"uncertain: %" PRIu64 " tiny allocations, counted as 16 bytes each\n",
+				"uncertain: %" PRIu64
+				" tiny allocations, counted as 16 bytes each\n",
 				c->tiny_unsure);
 }
 
