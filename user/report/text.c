@@ -161,9 +161,9 @@ static int print_figures(struct text *t, uint64_t objects, uint64_t bytes, uint6
 
 static void print_head(struct text *t, const char *what)
 {
-	report_print__f(&t->out, "%s%8s  %5s  %*s  %*s  %s%s%s\n", on(t, STYLE_BOLD), "BYTES", "%",
-			t->objects_width, "OBJECTS", t->avg_width, "AVG B",
-			t->requested ? "REQUESTED  " : "", what, off(t));
+	report_print__f(&t->out, "%s%8s  %5s  %*s  %*s  %s%s%s\n", on(t, STYLE_BOLD), "BYTES",
+			t->metric == REPORT_OBJECTS ? "% OBJ" : "%", t->objects_width, "OBJECTS",
+			t->avg_width, "AVG B", t->requested ? "REQUESTED  " : "", what, off(t));
 }
 
 static void print_row(struct text *t, const struct report_row *row, enum report_table_kind kind)
