@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * model: what happened. Stacks, allocation totals by (stack, type), losses, and when it all was.
- * Plain data in, plain data out: no libbpf, no files, no names. collect/ fills it, report/ reads it.
+ * Plain data in, plain data out: no libbpf, no files, no names. collect/ fills it, report/ reads
+ * it.
  *
- * Totals are cumulative since the start of the trace. model__mark() remembers the present totals, so
- * that an interval's figures are the difference between now and the last mark.
+ * Totals are cumulative since the start of the trace. model__mark() remembers the present totals,
+ * so that an interval's figures are the difference between now and the last mark.
  */
 #ifndef GOTRACE_MODEL_H
 #define GOTRACE_MODEL_H
@@ -19,11 +20,12 @@ struct model_stack {
 	uint64_t id;
 	uint32_t nframes;
 	uint32_t flags;			/* enum gt_stack_flag of event.h */
-	const uint64_t *pc;		/* leaf first: probed address, then return addresses; model's */
+	/* Leaf first: probed address, then return addresses; the model's. */
+	const uint64_t *pc;
 };
 
 struct model_alloc {
-	uint64_t stack;			/* id; a stack of this id may be missing: then it was lost */
+	uint64_t stack;			/* id; if there is no such stack it was lost */
 	uint64_t type;			/* address of the type descriptor, 0: untyped */
 	uint64_t objects, bytes, class_bytes;			/* since the start */
 	uint64_t mark_objects, mark_bytes, mark_class_bytes;	/* at the last mark */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Output files. A regular file is written under a hidden name in the directory it belongs to and
- * gets its own name only when it is complete; so whoever watches the directory, or a full disk,
- * never leaves half a file. What is no regular file (a terminal, a FIFO, /dev/full) is written as is.
+ * gets its own name only when it is complete: whoever watches the directory never sees half a file,
+ * and a full disk leaves none. What is no regular file (a terminal, a FIFO, /dev/full) is written
+ * directly.
  *
  * A symbolic link is followed: what it points to is replaced, the link stays. A link that points
  * nowhere counts as a file that exists; with force the link itself is replaced.

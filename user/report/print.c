@@ -32,8 +32,8 @@ int report_print__end(struct report_printer *p)
 }
 
 /*
- * Reads one UTF-8 character: its length, and its code point in *cp. 0: not one (cut short, overlong,
- * a surrogate, beyond U+10FFFF).
+ * Reads one UTF-8 character: its length, and its code point in *cp. 0: not one (cut short,
+ * overlong, a surrogate, beyond U+10FFFF).
  */
 static int decode(const unsigned char *s, uint32_t *cp)
 {
@@ -60,10 +60,14 @@ static int decode(const unsigned char *s, uint32_t *cp)
 
 static bool is_harmful(uint32_t cp)
 {
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) ||	/* control characters */
-	       cp == 0x061c || cp == 0x200e || cp == 0x200f ||	/* direction marks */
-	       (cp >= 0x2028 && cp <= 0x202e) ||		/* line breaks, embeddings, overrides */
-	       (cp >= 0x2066 && cp <= 0x2069);			/* isolates */
+	/* Control characters. */
+	if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0))
+		return true;
+	/* Direction marks. */
+	if (cp == 0x061c || cp == 0x200e || cp == 0x200f)
+		return true;
+	/* Line breaks, embeddings and overrides, isolates. */
+	return (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069);
 }
 
 const char *report_print__clean(struct report_arena *a, const char *s, char semicolon)

@@ -33,7 +33,7 @@ const char *report_print__clean(struct report_arena *a, const char *s, char semi
 /* Characters of a clean string: what it takes on a terminal, wide characters counted as one. */
 size_t report_print__width(const char *s);
 
-/* A copy that is at most width characters wide (8 at least), with "..." for what left the middle. */
+/* A copy at most width (8 at least) characters wide, with "..." for what left the middle. */
 const char *report_print__shorten(struct report_arena *a, const char *s, size_t width);
 
 /* Part of a Go function name behind the directories of its package: "http.(*conn).serve". */

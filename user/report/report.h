@@ -15,7 +15,7 @@
 
 /* One named frame. Strings live as long as the names object that gave them. */
 struct report_frame {
-	const char *func;		/* never NULL; "[libc.so.6]" or "[unknown]" outside Go code */
+	const char *func;		/* never NULL; "[libc.so.6]", "[unknown]" outside Go */
 	const char *file;		/* "" if unknown */
 	int line;			/* 0 if unknown */
 	int start_line;			/* 0 if unknown */
@@ -35,7 +35,7 @@ struct report_names {
 	 * Returns the number of frames, at most max.
 	 */
 	int (*frames)(void *ctx, uint64_t pc, bool exact, struct report_frame *out, int max);
-	/* Name of a type descriptor at this address of the process: always an answer, "?" at worst. */
+	/* Name of the type descriptor at this address of the process; "?" at worst. */
 	const char *(*type)(void *ctx, uint64_t addr);
 };
 
@@ -124,7 +124,7 @@ struct report_format {
 	const char *name;
 	const char *suffixes[4];	/* ".pb.gz", ".pprof", NULL */
 	bool binary;			/* not to be written to a terminal */
-	const char *view;		/* printf format of the command that shows the file, %s: its name */
+	const char *view;		/* printf format of the command that shows the file %s */
 	/* Writes the whole report to out. 0 or a negative errno; does not close out. */
 	int (*write)(FILE *out, const struct report_profile *p, const struct report_run *run,
 		     const struct report_options *opts);
@@ -147,8 +147,8 @@ int report__pprof(FILE *out, const struct report_profile *p, const struct report
  * Output files that appear whole or not at all: opened beside their final name, renamed by
  * commit. A symbolic link is followed. What is no regular file (a FIFO, /dev/full, /dev/stdout) is
  * written directly. expand replaces %p %t %h %c %% in a template (malloc'ed result, NULL: out of
- * memory); %t is wall_ns in UTC as 20060102T150405Z, slashes in the command become '_', any other letter
- * after a % stays as it is.
+ * memory); %t is wall_ns in UTC as 20060102T150405Z, slashes in the command become '_', any other
+ * letter after a % stays as it is.
  */
 struct report_file;
 

@@ -75,9 +75,12 @@ static int digits(uint64_t v)
 	return n;
 }
 
+/* Per second; bounded, as a period of a nanosecond would give more than an integer holds. */
 static double rate(const struct text *t, uint64_t v)
 {
-	return t->p->seconds > 0 ? v / t->p->seconds : 0;
+	double r = t->p->seconds > 0 ? v / t->p->seconds : 0;
+
+	return r < 1e18 ? r : 1e18;
 }
 
 static uint64_t value_of(const struct text *t, uint64_t objects, uint64_t class_bytes)
@@ -158,9 +161,9 @@ static int print_figures(struct text *t, uint64_t objects, uint64_t bytes, uint6
 
 static void print_head(struct text *t, const char *what)
 {
-	report_print__f(&t->out, "%s%8s  %5s  %*s  %*s  %s%s%s\n", on(t, STYLE_BOLD), "BYTES", "%",
-			t->objects_width, "OBJECTS", t->avg_width, "AVG B",
-			t->requested ? "REQUESTED  " : "", what, off(t));
+	report_print__f(&t->out, "%s%8s  %5s  %*s  %*s  %s%s%s\n", on(t, STYLE_BOLD), "BYTES",
+			t->metric == REPORT_OBJECTS ? "% OBJ" : "%", t->objects_width, "OBJECTS",
+			t->avg_width, "AVG B", t->requested ? "REQUESTED  " : "", what, off(t));
 }
 
 static void print_row(struct text *t, const struct report_row *row, enum report_table_kind kind)
@@ -308,10 +311,17 @@ static void print_balance(struct text *t)
 	report_print__f(&t->out, "\n");
 }
 
+static uint64_t cut_walks(const struct text *t)
+{
+	const struct model_counters *c = &t->p->counters;
+
+	return c->cut_depth + c->cut_read + c->cut_foreign;
+}
+
 static void print_cuts(struct text *t)
 {
 	const struct model_counters *c = &t->p->counters;
-	uint64_t cut = c->cut_depth + c->cut_read + c->cut_foreign;
+	uint64_t cut = cut_walks(t);
 
 	report_print__f(&t->out, "stacks cut off: %" PRIu64, cut);
 	if (cut)
@@ -324,7 +334,8 @@ static void print_cuts(struct text *t)
 		report_print__f(&t->out, "stacks damaged: %" PRIu64 "\n", c->corrupt_stacks);
 	if (c->tiny_unsure)
 		report_print__f(&t->out,
-				"uncertain: %" PRIu64 " tiny allocations, counted as 16 bytes each\n",
+				"uncertain: %" PRIu64
+				" tiny allocations, counted as 16 bytes each\n",
 				c->tiny_unsure);
 }
 
@@ -397,8 +408,11 @@ static int print_interval(struct text *t)
 			on(t, STYLE_BOLD), shorten(t, clean(t, t->run->command), 16), off(t),
 			rate(t, total->objects),
 			report_print__bytes(rate(t, total->class_bytes), buf));
-	report_print__f(&t->out, "%slost %" PRIu64 "%s\n", lost->objects ? on(t, STYLE_ALARM) : "",
+	report_print__f(&t->out, "%slost %" PRIu64 "%s", lost->objects ? on(t, STYLE_ALARM) : "",
 			lost->objects, lost->objects ? off(t) : "");
+	if (cut_walks(t))
+		report_print__f(&t->out, "  cut %" PRIu64, cut_walks(t));
+	report_print__f(&t->out, "\n");
 	return print_table(t, REPORT_TABLE_SITES, "CALL SITE");
 }
 
@@ -406,16 +420,15 @@ static void print_summary_head(struct text *t)
 {
 	const struct report_sample *total = &t->p->total;
 	char when[32], bytes[REPORT_BYTES_LEN], asked[REPORT_BYTES_LEN], speed[REPORT_BYTES_LEN];
-	const char *mode = clean(t, t->run->mode);
 
 	format_time(t, t->p->time.start_ns, "%Y-%m-%d %H:%M:%S %z", when, sizeof(when));
 	report_print__f(&t->out, "%sHeap allocations of %s%s, pid %d, %s, Linux %s\n",
 			on(t, STYLE_BOLD), shorten(t, clean(t, t->run->command), 16), off(t),
 			t->run->pid, shorten(t, clean(t, t->run->go_version), 24),
 			shorten(t, clean(t, t->run->kernel), 24));
-	report_print__f(&t->out, "%.*f s from %s; mode %s, period 1%s\n",
-			t->p->seconds < 100 ? 1 : 0, t->p->seconds, when, mode,
-			strcmp(mode, "exact") ? "" : ": each allocation counted");
+	report_print__f(&t->out, "%.*f s from %s; mode %s, period 1\n",
+			t->p->seconds < 100 ? 1 : 0, t->p->seconds, when,
+			shorten(t, clean(t, t->run->mode), 16));
 	report_print__f(&t->out, "%" PRIu64 " objects, %s (%s requested); %.0f objects/s, %s/s\n",
 			total->objects, report_print__bytes(total->class_bytes, bytes),
 			report_print__bytes(total->bytes, asked), rate(t, total->objects),
