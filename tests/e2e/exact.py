@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One run of the truth target under gotrace, and their comparison, to the object and to the byte."""
+"""One run of the truth target under gotrace, and their comparison to the object and the byte."""
 import os
 
 import lib

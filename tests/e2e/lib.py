@@ -25,6 +25,7 @@ DEFAULT_GO = "1.24"
 ATTACH_TIMEOUT = 60
 EXIT_TIMEOUT = 60
 
+libc = ctypes.CDLL(None)
 children = []
 goroots = {}
 
@@ -49,7 +50,7 @@ def equal(got, wanted, what):
 
 def die_with_parent():
     """In the child: end when the tests end, however they end."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    libc.prctl(1, signal.SIGKILL)
 
 
 def start(command, **options):
