@@ -279,10 +279,10 @@ class Gotrace:
         return self
 
     def count(self, word):
-        """The number that its end block gives after this word, summed over its mentions."""
+        """The number that its end block gives after this word (the total comes first)."""
         found = re.findall(rf"\b{word} (\d[\d,]*)", self.err)
         expect(found, f"no '{word} N' in what gotrace says: {self.err.strip()}")
-        return int(found[-1].replace(",", ""))
+        return int(found[0].replace(",", ""))
 
 
 def gotrace(*arguments, timeout=EXIT_TIMEOUT, **options):
