@@ -173,10 +173,9 @@ class Lines:
 class Truth:
     """The target that knows what it allocates; see tests/targets/truth."""
 
-    def __init__(self, path, gogc="off"):
-        self.path = path
-        self.child = start([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-                           env=dict(os.environ, GOGC=gogc))
+    def __init__(self, path, gogc="off", prefix=()):
+        self.child = start([*prefix, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                           bufsize=0, env=dict(os.environ, GOGC=gogc))
         self.lines = Lines(self.child.stdout)
         self.pid = int(self.lines.read().split()[1])
 
@@ -197,7 +196,6 @@ class Loop:
     """The target under load: answers lines, and knows whether they are right."""
 
     def __init__(self, path, seconds=300, workers=4):
-        self.path = path
         self.child = start([path, "-loop", str(seconds), "-g", str(workers)], bufsize=0,
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.lines = Lines(self.child.stdout)
