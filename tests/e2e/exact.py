@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One run of the truth target under gotrace, and their comparison, to the object and to the byte."""
+"""One run of the truth target under gotrace, and their comparison to the object and the byte."""
 import os
 
 import lib
@@ -9,8 +9,12 @@ from lib import equal, expect
 
 def trace_truth(path, directory, gogc="off", options=(), env=None):
     """(truth, profile, gotrace) of one run."""
+    return trace(lib.Truth(path, gogc), directory, options, env)
+
+
+def trace(target, directory, options=(), env=None):
+    """The same of a target that waits already."""
     output = os.path.join(directory, "truth.pb.gz")
-    target = lib.Truth(path, gogc)
     tracer = lib.Gotrace("-p", target.pid, "-a", "exact", "-o", output, *options, env=env)
     tracer.wait_attached()
     target.go()

@@ -25,6 +25,7 @@ DEFAULT_GO = "1.24"
 ATTACH_TIMEOUT = 60
 EXIT_TIMEOUT = 60
 
+libc = ctypes.CDLL(None)
 children = []
 goroots = {}
 
@@ -49,7 +50,7 @@ def equal(got, wanted, what):
 
 def die_with_parent():
     """In the child: end when the tests end, however they end."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    libc.prctl(1, signal.SIGKILL)
 
 
 def start(command, **options):
@@ -172,10 +173,9 @@ class Lines:
 class Truth:
     """The target that knows what it allocates; see tests/targets/truth."""
 
-    def __init__(self, path, gogc="off"):
-        self.path = path
-        self.child = start([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-                           env=dict(os.environ, GOGC=gogc))
+    def __init__(self, path, gogc="off", prefix=()):
+        self.child = start([*prefix, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                           bufsize=0, env=dict(os.environ, GOGC=gogc))
         self.lines = Lines(self.child.stdout)
         self.pid = int(self.lines.read().split()[1])
 
@@ -196,7 +196,6 @@ class Loop:
     """The target under load: answers lines, and knows whether they are right."""
 
     def __init__(self, path, seconds=300, workers=4):
-        self.path = path
         self.child = start([path, "-loop", str(seconds), "-g", str(workers)], bufsize=0,
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.lines = Lines(self.child.stdout)
@@ -278,10 +277,10 @@ class Gotrace:
         return self
 
     def count(self, word):
-        """The number that its end block gives after this word, summed over its mentions."""
+        """The number that its end block gives after this word (the total comes first)."""
         found = re.findall(rf"\b{word} (\d[\d,]*)", self.err)
         expect(found, f"no '{word} N' in what gotrace says: {self.err.strip()}")
-        return int(found[-1].replace(",", ""))
+        return int(found[0].replace(",", ""))
 
 
 def gotrace(*arguments, timeout=EXIT_TIMEOUT, **options):

@@ -79,22 +79,6 @@ def test_unsupported_versions():
             target.stop()
 
 
-def test_executable_deleted():
-    """/proc/PID/exe is what counts: the file may be gone or replaced."""
-    with lib.workdir() as directory:
-        copy = os.path.join(directory, "truth")
-        shutil.copy(lib.build("truth"), copy)
-        target = lib.Truth(copy)
-        os.unlink(copy)
-        shutil.copy("/bin/true", copy)
-        output = os.path.join(directory, "o.pb.gz")
-        tracer = lib.Gotrace("-p", target.pid, "-a", "exact", "-o", output).wait_attached()
-        target.go()
-        tracer.stop()
-        truth = target.finish()
-        exact.check_totals(truth, pprof.Profile(output), tracer, quiet=True)
-
-
 def test_target_exits():
     with lib.workdir() as directory:
         output = os.path.join(directory, "o.pb.gz")

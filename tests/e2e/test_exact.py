@@ -72,14 +72,23 @@ def test_pprof_form():
             expect(isinstance(sample.labels.get("bytes"), int), "sample without label 'bytes'")
 
 
+def test_single_uprobes():
+    """The way that older kernels need."""
+    path = lib.build("truth")
+    for gogc in ("off", "50"):
+        with lib.workdir() as directory:
+            exact.check(path, directory, gogc, env={"GOTRACE_TEST_NO_UPROBE_MULTI": "1"})
+
+
 def test_tables_too_small():
     """What does not fit is counted: seen = delivered + lost, and the totals stay exact."""
     path = lib.build("truth")
-    for variable in ("GOTRACE_TEST_MAX_STACKS", "GOTRACE_TEST_MAX_ALLOCS"):
+    for variable, value in (("GOTRACE_TEST_MAX_STACKS", "20"), ("GOTRACE_TEST_MAX_ALLOCS", "20"),
+                            ("GOTRACE_TEST_ID_MASK", "0x1f")):
         with lib.workdir() as directory:
-            truth, profile, tracer = exact.trace_truth(path, directory, env={variable: "20"})
+            truth, profile, tracer = exact.trace_truth(path, directory, env={variable: value})
             lost = sum(s.objects for s in profile.samples if s.frames[0][0] == "gotrace.lost")
-            expect(lost > 0, f"nothing lost with {variable}=20")
+            expect(lost > 0, f"nothing lost with {variable}={value}")
             equal(tracer.count("lost"), lost, "lost in the end block, held against gotrace.lost")
             equal(tracer.count("seen"), profile.total()[0], "seen = delivered + lost")
             equal(profile.total()[0], truth["mallocs"], "objects, held against Mallocs")

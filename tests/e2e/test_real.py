@@ -65,7 +65,7 @@ def under_load(client, count=3):
 
 def traced(pid, directory):
     """(profile, path, folded lines, text, gotrace) of one trace."""
-    path, folded, text = (os.path.join(directory, f"out.{end}") for end in ("pb.gz", "folded", "txt"))
+    path, folded, text = (os.path.join(directory, f"o.{end}") for end in ("pb.gz", "folded", "txt"))
     tracer = lib.Gotrace("-p", pid, "-d", SECONDS, "-o", path, "-o", folded, "-o", text)
     equal(tracer.wait(SECONDS + 120), 0, f"exit code ({tracer.err.strip()})")
     with open(folded, encoding="utf-8") as stream:
@@ -76,7 +76,7 @@ def traced(pid, directory):
 
 def named(sample):
     function, file, line = sample.frames[0]
-    return function not in ("", "?") and not function.startswith(("[", "gotrace.")) and file and line
+    return function and not function.startswith(("?", "[", "gotrace.")) and file and line
 
 
 def check_named(profile):
@@ -137,7 +137,7 @@ def test_etcd():
              "--advertise-client-urls", listen, "--listen-peer-urls", other,
              "--initial-advertise-peer-urls", other, "--initial-cluster", f"default={other}",
              "--unsafe-no-fsync"],
-            stdout=open(os.devnull, "wb"), stderr=open(os.path.join(directory, "log"), "wb"))
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         lib.wait_until(lambda: answers(client), 60, "etcd to listen")
         etcdctl(listen)
         check_server(server.pid, lambda number, stop: etcd_client(client, number, stop))
@@ -180,8 +180,8 @@ def gateway(connection, path, request):
 def test_nats():
     nats = program("nats-server")
     port = free_port()
-    server = lib.start([nats, "-a", "127.0.0.1", "-p", str(port)], stdout=open(os.devnull, "wb"),
-                       stderr=open(os.devnull, "wb"))
+    server = lib.start([nats, "-a", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
     lib.wait_until(lambda: answers(port), 60, "nats-server to listen")
     check_server(server.pid, lambda number, stop: nats_client(port, number, stop))
     server.send_signal(signal.SIGTERM)
@@ -209,7 +209,8 @@ def test_web_server():
     path = lib.build("server")
     server = lib.start([path], stdout=subprocess.PIPE)
     url = lib.Lines(server.stdout).read().split()[1]
-    load = lib.start([path, "-load", url, "-c", "4", "-t", f"{SECONDS + 5}s"], stdout=subprocess.PIPE)
+    load = lib.start([path, "-load", url, "-c", "4", "-t", f"{SECONDS + 5}s"],
+                     stdout=subprocess.PIPE)
     with lib.workdir() as directory:
         profile, *rest = traced(server.pid, directory)
         answer = lib.Lines(load.stdout).rest(SECONDS + 60)
