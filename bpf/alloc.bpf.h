@@ -91,40 +91,83 @@ static __always_inline void add(struct gt_alloc_val *val, const struct amount *a
 	count(val->class_bytes, a->class_bytes);
 }
 
+/* A hit on its way into the tables. */
+struct hit {
+	__u32 tid;
+	struct gt_alloc_key key;
+	struct walk walk;
+	struct amount amount;
+};
+
+/*
+ * Walks until no other thread has come between. The scratch space belongs to whoever wrote its
+ * thread id last: a walk that finds another's id there was preempted on this CPU, and is done again.
+ */
+static __noinline bool walk_alone(struct pt_regs *ctx, struct gt_cpu *cpu, struct hit *h)
+{
+	volatile __u32 *owner = &cpu->owner;
+
+	for (int try = 0; try < WALK_TRIES; try++) {
+		*owner = h->tid;
+		barrier();
+		walk_stack(cpu, &h->walk, ctx->ip, ctx->sp, ctx->bp);
+		barrier();
+		if (*owner == h->tid) {
+			h->key.stack = (h->walk.id & cfg.id_mask) | 1;
+			return true;
+		}
+		count(cpu->retries, 1);
+	}
+	return false;
+}
+
 /*
  * Makes sure that the table of stacks holds the stack just walked. Returns -1, or the cause why it
- * does not. again: an earlier try was overtaken and may have left a torn copy: write it anew.
+ * does not. anew: write it whatever is there, because an earlier copy may be torn.
  */
-static __always_inline int publish_stack(struct gt_cpu *cpu, const struct walk *w, bool again)
+static __always_inline int publish_stack(struct gt_cpu *cpu, const struct hit *h, bool anew)
 {
-	struct gt_stack *known = bpf_map_lookup_elem(&stacks, &w->id);
+	struct gt_stack *known = bpf_map_lookup_elem(&stacks, &h->key.stack);
 
-	if (known && !again)
-		return known->check == w->check ? -1 : GT_LOST_COLLISION;
-	cpu->stack.check = w->check;
-	cpu->stack.nframes = w->nframes;
-	cpu->stack.flags = w->flags;
-	if (bpf_map_update_elem(&stacks, &w->id, &cpu->stack, BPF_ANY))
+	if (known && !anew)
+		return known->check == h->walk.check ? -1 : GT_LOST_COLLISION;
+	cpu->stack.check = h->walk.check;
+	if (bpf_map_update_elem(&stacks, &h->key.stack, &cpu->stack, BPF_ANY))
 		return GT_LOST_STACKS_FULL;
 	return -1;
 }
 
-/* First hit of a (stack, type) on this CPU. Returns -1, or the cause why it is not in the table. */
-static __always_inline int add_first(struct gt_alloc_key *key, const struct walk *w,
-				     const struct amount *a)
+/*
+ * The first hit of a stack and type, on this CPU or at all. Returns -1, or the cause why it is not
+ * in the table. The frames are copied out of the scratch space, where another thread may come
+ * between: then the stack is walked and written again.
+ */
+static __always_inline int add_first(struct pt_regs *ctx, struct gt_cpu *cpu, struct hit *h)
 {
-	struct gt_alloc_val zero = { .check = w->check }, *val;
+	volatile __u32 *owner = &cpu->owner;
+	struct gt_alloc_val first = { 0 }, *val;
+	int cause = publish_stack(cpu, h, false);
 
+	if (*owner != h->tid) {
+		if (!walk_alone(ctx, cpu, h))
+			return GT_LOST_CONTENDED;
+		cause = publish_stack(cpu, h, true);
+		if (*owner != h->tid)
+			return GT_LOST_CONTENDED;
+	}
+	if (cause >= 0)
+		return cause;
 	/* Another CPU may have made the entry meanwhile: -EEXIST is as good. */
-	bpf_map_update_elem(&allocs, key, &zero, BPF_NOEXIST);
-	val = bpf_map_lookup_elem(&allocs, key);
+	first.check = h->walk.check;
+	bpf_map_update_elem(&allocs, &h->key, &first, BPF_NOEXIST);
+	val = bpf_map_lookup_elem(&allocs, &h->key);
 	if (!val)
 		return GT_LOST_ALLOCS_FULL;
 	if (!val->check)
-		val->check = w->check;
-	if (val->check != w->check)
+		val->check = h->walk.check;
+	if (val->check != h->walk.check)
 		return GT_LOST_COLLISION;
-	add(val, a);
+	add(val, &h->amount);
 	return -1;
 }
 
@@ -138,57 +181,31 @@ static __always_inline void count_cut(struct gt_cpu *cpu, __u32 flags)
 		count(cpu->cut_foreign, 1);
 }
 
-/*
- * Walks the stack and adds the object to its entry. The scratch space belongs to whoever wrote its
- * thread id last: a walk that finds another's id was preempted, and is done again.
- */
-static __always_inline void attribute(struct pt_regs *ctx, struct gt_cpu *cpu, __u64 type,
-				      const struct amount *a)
+/* The walk comes before the amounts: the verifier would follow it once for each way to compute them. */
+static __always_inline void attribute(struct pt_regs *ctx, struct gt_cpu *cpu, __u64 size)
 {
-	volatile __u32 *owner = &cpu->owner;
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	__u64 ip = ctx->ip, sp = ctx->sp, bp = ctx->bp;
-	struct gt_alloc_key key = { .type = type };
+	struct hit h = { .tid = (__u32)bpf_get_current_pid_tgid(), .key.type = ctx->bx };
+	bool walked = walk_alone(ctx, cpu, &h);
 	struct gt_alloc_val *val;
-	struct walk w;
-	int cause;
+	int cause = -1;
 
-	for (int try = 0; try < WALK_TRIES; try++) {
-		*owner = tid;
-		barrier();
-		walk_stack(cpu, &w, ip, sp, bp);
-		w.id = (w.id & cfg.id_mask) | 1;
-		if (*owner != tid) {
-			count(cpu->retries, 1);
-			continue;
-		}
-		key.stack = w.id;
-		val = bpf_map_lookup_elem(&allocs, &key);
-		if (val && val->check == w.check) {
-			add(val, a);
-		} else {
-			cause = publish_stack(cpu, &w, try > 0);
-			if (*owner != tid) {
-				count(cpu->retries, 1);
-				continue;
-			}
-			if (cause < 0)
-				cause = add_first(&key, &w, a);
-			if (cause >= 0 && cause < GT_LOST_MAX)
-				count_lost(cpu, cause, a);
-		}
-		if (w.flags)
-			count_cut(cpu, w.flags);
-		return;
-	}
-	count_lost(cpu, GT_LOST_CONTENDED, a);
+	h.amount.bytes = size;
+	h.amount.class_bytes = class_bytes(cpu, ctx->r14, size, h.key.type);
+	val = walked ? bpf_map_lookup_elem(&allocs, &h.key) : NULL;
+	if (val && val->check == h.walk.check)
+		add(val, &h.amount);
+	else
+		cause = walked ? add_first(ctx, cpu, &h) : GT_LOST_CONTENDED;
+	if (cause >= 0 && cause < GT_LOST_MAX)
+		count_lost(cpu, cause, &h.amount);
+	if (cpu->stack.flags)
+		count_cut(cpu, cpu->stack.flags);
 }
 
 static __always_inline int alloc_hit(struct pt_regs *ctx, bool stack_check, __u64 min)
 {
 	struct gt_cpu *cpu;
-	struct amount a;
-	__u64 type;
+	__u64 size = ctx->ax;
 	__u32 slot = 0;
 
 	cpu = bpf_map_lookup_elem(&cpus, &slot);
@@ -200,17 +217,14 @@ static __always_inline int alloc_hit(struct pt_regs *ctx, bool stack_check, __u6
 		count(cpu->restarts, 1);
 		return 0;
 	}
-	a.bytes = ctx->ax;
-	if (a.bytes < min)
+	if (size < min)
 		return 0;
-	if (!a.bytes) {
+	if (!size) {
 		count(cpu->zero, 1);
 		return 0;
 	}
 	count(cpu->seen, 1);
-	type = ctx->bx;
-	a.class_bytes = class_bytes(cpu, ctx->r14, a.bytes, type);
-	attribute(ctx, cpu, type, &a);
+	attribute(ctx, cpu, size);
 	return 0;
 }
 

@@ -12,39 +12,43 @@
 #define WINDOW_BYTES (GT_SCRATCH_WORDS * 8)
 #define PAGE_BYTES   4096
 
-/*
- * Copies the stack from addr upwards into the window and returns how many bytes of it are there, at
- * least 16, or 0. A copy that runs into the unmapped end of a stack fails as a whole: what is left
- * of the page is taken then.
- */
-static __always_inline __u64 window_fill(struct gt_cpu *cpu, __u64 addr)
-{
-	__u64 rest;
+/* A frame record: the caller's frame pointer and the return address. */
+#define FRAME_BYTES 16
 
-	if (!bpf_probe_read_user(cpu->window, WINDOW_BYTES, (void *)addr))
-		return WINDOW_BYTES;
-	rest = PAGE_BYTES - (addr & (PAGE_BYTES - 1));
-	if (rest < 16 || rest >= WINDOW_BYTES)
-		rest = 16;
-	if (bpf_probe_read_user(cpu->window, rest & (WINDOW_BYTES - 1), (void *)addr))
-		return 0;
-	return rest;
+/*
+ * A variable that lives in the map: the verifier knows nothing of what it holds, and so does not
+ * follow each value it may have through all the frames and the rest of the program.
+ */
+#define forget(field) (*(volatile typeof(field) *)&(field))
+
+/*
+ * Copies the stack from addr upwards into the window. A copy that runs into the unmapped end of a
+ * stack fails as a whole: what is left of the page is taken then.
+ */
+static __always_inline bool window_fill(struct gt_cpu *cpu, __u64 addr)
+{
+	__u32 len = WINDOW_BYTES;
+
+	if (bpf_probe_read_user(cpu->window, WINDOW_BYTES, (void *)addr)) {
+		len = (PAGE_BYTES - (addr & (PAGE_BYTES - 1))) & (WINDOW_BYTES - 1);
+		if (len < FRAME_BYTES)
+			len = FRAME_BYTES;
+		if (bpf_probe_read_user(cpu->window, len, (void *)addr))
+			return false;
+	}
+	forget(cpu->window_len) = len;
+	forget(cpu->window_start) = addr;
+	return true;
 }
 
-/* What a walk found, beside the frames in the scratch space. */
+/* The two hashes of a walk's frames; the frames themselves are in the scratch space. */
 struct walk {
 	__u64 id, check;
-	__u32 nframes, flags;
 };
 
-static __always_inline void walk_push(struct walk *w, struct gt_cpu *cpu, __u64 pc)
+static __always_inline void walk_push(struct walk *w, struct gt_cpu *cpu, __u32 i, __u64 pc)
 {
-	__u32 i = w->nframes;
-
-	if (i < GT_MAX_FRAMES) {
-		cpu->stack.pc[i] = pc;
-		w->nframes = i + 1;
-	}
+	cpu->stack.pc[i] = pc;
 	w->id = gt_hash_step(w->id, pc);
 	w->check = gt_check_step(w->check, pc);
 }
@@ -56,51 +60,46 @@ static __always_inline bool is_go_code(__u64 pc)
 
 /*
  * Walks from a probe on a function's first instructions, before its own frame exists: the return
- * address is at sp and bp is the caller's frame. Frames go to cpu->stack.pc, the probe's own first.
+ * address is at sp and bp is the caller's frame. Frames, their number and what cut the walk short go
+ * to cpu->stack, the probe's own address first.
  */
 static __always_inline void walk_stack(struct gt_cpu *cpu, struct walk *w, __u64 ip, __u64 sp,
 				       __u64 bp)
 {
-	__u64 base = sp, len, off, pc;
+	__u32 flags = GT_STACK_CUT_READ, i = 1;
+	__u64 off, pc;
 
 	w->id = GT_HASH_SEED;
 	w->check = GT_CHECK_SEED;
-	w->nframes = 0;
-	w->flags = 0;
-	walk_push(w, cpu, ip);
-
-	len = window_fill(cpu, base);
-	if (!len) {
-		w->flags = GT_STACK_CUT_READ;
-		return;
-	}
+	walk_push(w, cpu, 0, ip);
+	if (!window_fill(cpu, sp))
+		goto out;
 	pc = cpu->window[0];
-	for (int i = 1; i < GT_MAX_FRAMES; i++) {
-		walk_push(w, cpu, pc);
+	while (i < GT_MAX_FRAMES) {
+		walk_push(w, cpu, i++, pc);
 		if (!is_go_code(pc)) {
-			w->flags = GT_STACK_CUT_FOREIGN;
-			return;
+			flags = GT_STACK_CUT_FOREIGN;
+			goto out;
 		}
-		if (!bp)
-			return;
-		off = bp - base;
-		if (off > len - 16) {
-			base = bp;
+		if (!bp) {
+			flags = 0;
+			goto out;
+		}
+		off = bp - forget(cpu->window_start);
+		if (off > forget(cpu->window_len) - FRAME_BYTES) {
+			if (!window_fill(cpu, bp))
+				goto out;
 			off = 0;
-			len = (bp & 7) ? 0 : window_fill(cpu, base);
-			if (!len) {
-				w->flags = GT_STACK_CUT_READ;
-				return;
-			}
 		}
-		if (off & 7 || off > WINDOW_BYTES - 16) {
-			w->flags = GT_STACK_CUT_READ;
-			return;
-		}
+		if (bp & 7 || off > WINDOW_BYTES - FRAME_BYTES)
+			goto out;
 		bp = cpu->window[off >> 3];
 		pc = cpu->window[(off >> 3) + 1];
 	}
-	w->flags = GT_STACK_CUT_DEPTH;
+	flags = GT_STACK_CUT_DEPTH;
+out:
+	forget(cpu->stack.nframes) = i;
+	forget(cpu->stack.flags) = flags;
 }
 
 #endif /* GOTRACE_UNWIND_BPF_H */

@@ -297,7 +297,7 @@ void args__parse(int argc, char **argv, struct args *out)
 		argv++;
 	}
 	argp_err_exit_status = EXIT_USAGE;
-	setenv("ARGP_HELP_FMT", "opt-doc-col=26,rmargin=80", 0);
+	setenv("ARGP_HELP_FMT", "opt-doc-col=26,rmargin=84", 0);
 	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &p);
 	out->report.include = out->include[0] ? out->include : NULL;
 	out->report.exclude = out->exclude[0] ? out->exclude : NULL;

@@ -90,7 +90,8 @@ struct gt_cpu {
 	__gt_u64 retries;		/* walks done again after a preemption */
 	struct gt_lost_count lost[GT_LOST_MAX];
 	__gt_u32 owner;			/* thread whose walk the scratch holds */
-	__gt_u32 pad;
+	__gt_u32 window_len;		/* bytes of the window that are filled */
+	__gt_u64 window_start;		/* its address in the process */
 	__gt_u64 window[GT_SCRATCH_WORDS];
 	struct gt_stack stack;
 };
@@ -119,6 +120,6 @@ _Static_assert(sizeof(struct gt_alloc_val) == 32, "gt_alloc_val");
 _Static_assert(sizeof(struct gt_stack) == 16 + 8 * GT_MAX_FRAMES, "gt_stack");
 _Static_assert(__builtin_offsetof(struct gt_stack, pc) == 16, "gt_stack.pc");
 _Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 64, "gt_cpu.lost");
-_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 168, "gt_cpu.window");
+_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 176, "gt_cpu.window");
 
 #endif /* GOTRACE_EVENT_H */
