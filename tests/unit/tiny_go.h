@@ -44,7 +44,7 @@ enum {
 struct tiny {
 	uint8_t b[TINY_SIZE];
 	int minor;
-	bool pie;		/* pointers exist as relocations only */
+	bool pie; /* pointers exist as relocations only */
 	unsigned int nrelas;
 };
 
@@ -121,10 +121,10 @@ enum { TINY_N_MAIN = 1, TINY_N_A = 11, TINY_N_B = 32, TINY_N_ASM = 39 };
 
 /* pc-value tables at their offsets in pctab; see gobin_pcvalue(). */
 static const uint8_t tiny_pctab[] = {
-	0,				/* offset 0 means no table */
-	2, 0x80, 2, 0,			/* 1: file 0 for 0x100 bytes */
+	0,					/* offset 0 means no table */
+	2,  0x80, 2, 0,				/* 1: file 0 for 0x100 bytes */
 	22, 0x10, 2, 0x10, 1, 0xe0, 1, 0,	/* 5: line 10, then 11, then 10 */
-	0, 8, 2, 8, 2, 0x10, 3, 0x20, 0,	/* 13: index -1; 0 at 8; 1 at 16; -1 at 32 */
+	0,  8,	  2, 8,	   2, 0x10, 3, 0x20, 0, /* 13: index -1; 0 at 8; 1 at 16; -1 at 32 */
 };
 
 static inline size_t tiny_func(struct tiny *t, size_t off, uint32_t entry, uint32_t name,
