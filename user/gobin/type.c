@@ -78,7 +78,7 @@ int gobin__type_name(const struct gobin *gb, uint64_t vaddr, char *buf, size_t s
 		return -EBADMSG;
 	name = span_sub(name, off, len);
 	if (tflag & TFLAG_EXTRA_STAR) {
-		if (name.base[0] != '*')
+		if (len < 2 || name.base[0] != '*')
 			return -EBADMSG;
 		name = span_sub(name, 1, len);
 	}
