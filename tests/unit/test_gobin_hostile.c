@@ -113,6 +113,8 @@ static void test_tiny(void **state)
 			assert_int_equal(gobin__open_mem(t.b, TINY_SIZE, &gb, why), 0);
 			assert_int_equal(gobin__info(gb)->minor, minor);
 			assert_string_equal(gobin__info(gb)->path, "x.org/tiny");
+			assert_int_equal(gobin__info(gb)->pclntab_source,
+					 pie ? GOBIN_PCLNTAB_SCAN : GOBIN_PCLNTAB_SECTION);
 			check_tiny(gb, minor);
 			gobin__free(gb);
 		}

@@ -8,10 +8,11 @@
  * File offsets and addresses differ by TINY_BASE throughout:
  *
  *	0x000 ELF header, program headers	0x700 types and their names
+ *	0x180 section headers
  *	0x300 text				0x800 build info, runtime.buildVersion
  *	0x400 pclntab				0xa00 moduledata
  *	0x680 inline tree			0xd00 dynamic section, 0xd80 relocations
- *						0xf00 note
+ *						0xf00 note, 0xf40 section names
  */
 #ifndef GOTRACE_TESTS_TINY_GO_H
 #define GOTRACE_TESTS_TINY_GO_H
@@ -39,12 +40,14 @@ enum {
 	TINY_DYNAMIC = 0xd00,
 	TINY_RELA = 0xd80,
 	TINY_NOTE = 0xf00,
+	TINY_SECTIONS = 0x180,
+	TINY_SECTION_NAMES = 0xf40,
 };
 
 struct tiny {
 	uint8_t b[TINY_SIZE];
 	int minor;
-	bool pie; /* pointers exist as relocations only */
+	bool pie; /* pointers exist as relocations only; there are no section headers */
 	unsigned int nrelas;
 };
 
@@ -85,6 +88,40 @@ static inline void tiny_phdr(struct tiny *t, int i, uint32_t type, uint32_t flag
 	memcpy(t->b + sizeof(Elf64_Ehdr) + sizeof(ph) * (size_t)i, &ph, sizeof(ph));
 }
 
+/* The file has as many headers as fit between the program headers and the text. */
+static inline void tiny_sections(struct tiny *t, Elf64_Ehdr *eh)
+{
+	static const struct {
+		const char *name;
+		uint32_t type;
+		uint64_t off, size;
+	} s[] = {
+		{ "", SHT_NULL, 0, 0 },
+		{ ".gopclntab", SHT_PROGBITS, TINY_PCLN, TINY_TREE - TINY_PCLN },
+		{ ".go.buildinfo", SHT_PROGBITS, TINY_BUILDINFO, 0x100 },
+		{ ".go.module", SHT_PROGBITS, TINY_MD, 0x300 },
+		{ ".shstrtab", SHT_STRTAB, TINY_SECTION_NAMES, 0x80 },
+	};
+	size_t name = TINY_SECTION_NAMES;
+
+	for (size_t i = 0; i < sizeof(s) / sizeof(s[0]); i++) {
+		Elf64_Shdr sh = {
+			.sh_name = (uint32_t)(name - TINY_SECTION_NAMES),
+			.sh_type = s[i].type,
+			.sh_addr = s[i].type == SHT_PROGBITS ? TINY_BASE + s[i].off : 0,
+			.sh_offset = s[i].off,
+			.sh_size = s[i].size,
+		};
+
+		memcpy(t->b + TINY_SECTIONS + i * sizeof(sh), &sh, sizeof(sh));
+		name = tiny_str(t, name, s[i].name);
+	}
+	eh->e_shoff = TINY_SECTIONS;
+	eh->e_shentsize = sizeof(Elf64_Shdr);
+	eh->e_shnum = 5;
+	eh->e_shstrndx = 4;
+}
+
 static inline void tiny_elf(struct tiny *t)
 {
 	Elf64_Ehdr eh = {
@@ -99,6 +136,8 @@ static inline void tiny_elf(struct tiny *t)
 	};
 	Elf64_Dyn dyn[3] = { { .d_tag = DT_RELA }, { .d_tag = DT_RELASZ } };
 
+	if (!t->pie)
+		tiny_sections(t, &eh);
 	memcpy(t->b, &eh, sizeof(eh));
 	tiny_phdr(t, 0, PT_LOAD, PF_R | PF_X, TINY_TEXT, TINY_TEXT_SIZE);
 	tiny_phdr(t, 1, PT_LOAD, PF_R, TINY_PCLN, TINY_BUILDINFO - TINY_PCLN);
