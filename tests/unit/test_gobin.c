@@ -22,7 +22,7 @@
 #include "gobin/internal.h"
 
 #define FRAMES_MAX 64
-#define REPORT_MAX 5	/* differences printed per binary and kind */
+#define REPORT_MAX 5 /* differences printed per binary and kind */
 
 /* One line of a truth file, cut at its tabs. */
 struct fields {
@@ -43,11 +43,11 @@ struct binary {
 	struct gobin *gb;
 	uint64_t bias;
 	unsigned int chains, sweeps, types, classes, funcs, bad;
-	uint64_t group_pc;			/* the "at" line that frames[] belongs to */
+	uint64_t group_pc; /* the "at" line that frames[] belongs to */
 	bool sweep, chain;
 	struct truth_frame frames[FRAMES_MAX];
 	int nframes;
-	char *keep[FRAMES_MAX];			/* the lines that frames[] points into */
+	char *keep[FRAMES_MAX]; /* the lines that frames[] points into */
 };
 
 __attribute__((format(printf, 2, 3))) static void differs(struct binary *b, const char *fmt, ...)
@@ -334,8 +334,8 @@ static void check_functions(struct binary *b)
 		end = f.end;
 		if (f.end > f.entry && (gobin__func_at(b->gb, f.end - 1, &g) || g.entry != f.entry))
 			differs(b, "%s is not found at its last byte", f.name);
-		if (i % 97 == 0 && (gobin__func_by_name(b->gb, f.name, &g) ||
-				    strcmp(f.name, g.name)))
+		if (i % 97 == 0 &&
+		    (gobin__func_by_name(b->gb, f.name, &g) || strcmp(f.name, g.name)))
 			differs(b, "%s is not found by name", f.name);
 		if (gobin__file_offset(b->gb, f.entry, &off) ||
 		    gobin__exec_vaddr(b->gb, off, &vaddr) || vaddr != f.entry)

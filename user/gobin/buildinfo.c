@@ -18,10 +18,10 @@
 
 #include "internal.h"
 
-#define MAGIC "\xff Go buildinf:"
-#define MAGIC_LEN 14
-#define MODINFO_MAX (4u << 20)	/* kubelet: 40 KB */
-#define SENTINEL 16
+#define MAGIC	    "\xff Go buildinf:"
+#define MAGIC_LEN   14
+#define MODINFO_MAX (4u << 20) /* kubelet: 40 KB */
+#define SENTINEL    16
 
 static void copy_text(char *dst, size_t size, struct span s)
 {
@@ -36,14 +36,14 @@ static void copy_text(char *dst, size_t size, struct span s)
 static struct span modinfo_line(struct span mod, const char *key)
 {
 	size_t len = strlen(key);
-	uint64_t at = 0, end;
+	uint64_t at = 0;
 
 	while (at < mod.size) {
-		end = span_find(mod, at, "\n", 1);
+		uint64_t end = span_find(mod, at, "\n", 1);
+
 		if (end == UINT64_MAX)
 			end = mod.size;
-		if (span_holds(mod, at, len) && at + len <= end &&
-		    !memcmp(mod.base + at, key, len))
+		if (span_holds(mod, at, len) && at + len <= end && !memcmp(mod.base + at, key, len))
 			return span_sub(mod, at + len, end - at - len);
 		at = end + 1;
 	}
@@ -136,7 +136,7 @@ static bool find_blob(struct gobin *gb)
 {
 	if (gb->sections[SEC_BUILDINFO].present && try_blob(gb, gb->sections[SEC_BUILDINFO].addr))
 		return true;
-	/* In the data; read-only where the system linker sorted it into relro of its own segment. */
+	/* In the data; read-only if an external linker sorted it into a segment of its own. */
 	for (int writable = 1; writable >= 0; writable--)
 		for (int i = 0; i < gb->nsegments; i++)
 			if (!!(gb->segments[i].flags & PF_W) == writable &&
@@ -166,8 +166,8 @@ static struct span find_note(const struct gobin *gb, const char *owner, uint32_t
 
 			if (kind == type && namesz == 4 && span_holds(s, 12, 4) &&
 			    !memcmp(s.base + 12, owner, 4))
-				return span_holds(s, desc, descsz) ? span_sub(s, desc, descsz) :
-								     (struct span){ 0 };
+				return span_holds(s, desc, descsz) ? span_sub(s, desc, descsz)
+								   : (struct span){ 0 };
 			s = span_sub(s, desc + (((uint64_t)descsz + 3) & ~3ull), UINT64_MAX);
 		}
 	}

@@ -14,6 +14,7 @@
 
 #include "internal.h"
 
+/* clang-format off */
 static const char *const section_names[SEC_COUNT] = {
 	[SEC_PCLNTAB] = ".gopclntab",
 	[SEC_RELRO_PCLNTAB] = ".data.rel.ro.gopclntab",
@@ -25,6 +26,7 @@ static const char *const section_names[SEC_COUNT] = {
 	[SEC_STRTAB] = ".strtab",
 	[SEC_INIT] = ".init",
 };
+/* clang-format on */
 
 static int check_ident(struct gobin *gb, char *why)
 {
@@ -110,7 +112,7 @@ static void read_sections(struct gobin *gb, Elf *elf)
 
 	if (elf_getshdrstrndx(elf, &strndx))
 		return;
-	/* -bounded: external links with -ffunction-sections stay far below the limit. */
+	/* Bounded; real files stay below 100. */
 	while (left-- && (scn = elf_nextscn(elf, scn))) {
 		const char *name;
 		GElf_Shdr sh;

@@ -11,8 +11,8 @@
 
 #include "internal.h"
 
-#define PCDATA_INL_TREE_INDEX 2	/* internal/abi/symtab.go; the same in 1.18 to 1.27 */
-#define FUNCDATA_INL_TREE 3
+#define PCDATA_INL_TREE_INDEX 2 /* internal/abi/symtab.go; the same in 1.18 to 1.27 */
+#define FUNCDATA_INL_TREE     3
 
 /* No compiler inlines this deep; a chain that does is a cycle in a damaged tree. */
 #define INLINE_DEPTH_MAX 1024
@@ -21,11 +21,11 @@ struct func {
 	uint64_t entry;
 	const char *name;
 	uint32_t pcfile, pcln;
-	uint32_t cu;			/* where this compilation unit's files begin in cutab */
+	uint32_t cu; /* where this compilation unit's files begin in cutab */
 	uint32_t start_line;
 	uint8_t id;
-	uint32_t index_tab;		/* pc-value table of PCDATA_InlTreeIndex, 0: none */
-	struct span tree;		/* FUNCDATA_InlTree, empty: nothing inlined */
+	uint32_t index_tab; /* pc-value table of PCDATA_InlTreeIndex, 0: none */
+	struct span tree;   /* FUNCDATA_InlTree, empty: nothing inlined */
 };
 
 /* The _func is followed by u32 pcdata[npcdata], u32 funcdata[nfuncdata]. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Opening and closing: the order in which the other files of this folder are asked, and what is
- * refused. The image is mapped, not read; a file that shrinks while it is mapped would raise SIGBUS,
- * which a running executable cannot do (the kernel answers ETXTBSY to whoever tries).
+ * refused. The image is mapped, not read; a file that shrinks while it is mapped would raise
+ * SIGBUS, which a running executable cannot do (the kernel answers ETXTBSY to whoever tries).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ int gobin_fail(char *why, int err, const char *fmt, ...)
 	return err;
 }
 
-/* The version of the build info against the format of the tables; a lie here misreads everything. */
+/* The version against the format of the tables: a lie here would misread everything. */
 static int check_format(const struct gobin *gb, char *why)
 {
 	bool old = gobin_pclntab_before_1_20(gb);

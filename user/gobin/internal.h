@@ -29,10 +29,10 @@ static inline bool span_holds(struct span s, uint64_t off, uint64_t len)
 	return off <= s.size && len <= s.size - off;
 }
 
-/* The part [off, off+len), cut at the end of s; empty if off lies outside. */
+/* The part [off, off+len), cut at the end of s; empty if off is not inside. */
 static inline struct span span_sub(struct span s, uint64_t off, uint64_t len)
 {
-	if (off > s.size)
+	if (off >= s.size)
 		return (struct span){ 0 };
 	if (len > s.size - off)
 		len = s.size - off;
@@ -74,13 +74,13 @@ uint64_t span_find(struct span s, uint64_t from, const void *needle, size_t len)
 /* --- what was parsed ------------------------------------------------------------------------- */
 
 #define GOBIN_SEGMENTS_MAX 64
-#define GOBIN_RELAS_MAX 4
+#define GOBIN_RELAS_MAX	   4
 
 struct segment {
 	uint64_t vaddr;
 	uint64_t off;
-	struct span bytes;		/* the part that is in the file */
-	uint32_t flags;			/* PF_R | PF_W | PF_X */
+	struct span bytes; /* the part that is in the file */
+	uint32_t flags;	   /* PF_R | PF_W | PF_X */
 };
 
 /* A section whose name gobin looks for. Only a hint: section headers may be absent or lie. */
@@ -93,32 +93,32 @@ struct section {
 };
 
 enum section_id {
-	SEC_PCLNTAB,			/* .gopclntab */
-	SEC_RELRO_PCLNTAB,		/* .data.rel.ro.gopclntab: internal PIE before Go 1.26 */
-	SEC_RELRO,			/* .data.rel.ro: external PIE before Go 1.26 */
-	SEC_BUILDINFO,			/* .go.buildinfo */
-	SEC_MODULE,			/* .go.module: from Go 1.26 */
-	SEC_RELA_DYN,			/* .rela.dyn */
+	SEC_PCLNTAB,	   /* .gopclntab */
+	SEC_RELRO_PCLNTAB, /* .data.rel.ro.gopclntab: internal PIE before Go 1.26 */
+	SEC_RELRO,	   /* .data.rel.ro: external PIE before Go 1.26 */
+	SEC_BUILDINFO,	   /* .go.buildinfo */
+	SEC_MODULE,	   /* .go.module: from Go 1.26 */
+	SEC_RELA_DYN,	   /* .rela.dyn */
 	SEC_SYMTAB,
 	SEC_STRTAB,
-	SEC_INIT,			/* .init: only the system linker makes one */
+	SEC_INIT, /* .init: only the system linker makes one */
 	SEC_COUNT,
 };
 
 /* pclntab, cut into its tables (Go 1.18 and later; runtime/symtab.go, pcHeader). */
 struct pclntab {
 	uint64_t vaddr;
-	struct span all;		/* from the header to the end of its segment, then narrowed */
+	struct span all; /* from the header to the end of its segment, then narrowed */
 	uint32_t magic;
 	uint64_t nfunc;
 	uint64_t nfiles;
-	bool text_in_header;		/* pcHeader.textStart is set: before Go 1.26 */
-	uint64_t off[5];		/* funcname, cu, filetab, pctab, pcln: offsets from all.base */
+	bool text_in_header; /* pcHeader.textStart is set: before Go 1.26 */
+	uint64_t off[5];     /* funcname, cu, filetab, pctab, pcln: offsets from all.base */
 	struct span names;
 	struct span cutab;
 	struct span files;
 	struct span pctab;
-	struct span funcs;		/* functab, then the _func records it points to */
+	struct span funcs; /* functab, then the _func records it points to */
 };
 
 /* How this version lays out what gobin itself reads; see layout.c. */
@@ -126,18 +126,18 @@ struct layout {
 	uint16_t md_types;
 	uint16_t md_etypes;
 	uint16_t md_gofunc;
-	uint16_t md_textsectmap;	/* a slice; its length is the number of text sections */
-	uint8_t func_id;		/* _func.funcID */
-	uint8_t func_nfuncdata;		/* _func.nfuncdata */
-	uint8_t func_size;		/* sizeof(_func), where pcdata[] starts */
-	uint8_t func_start_line;	/* _func.startLine, 0: none */
-	uint8_t call_size;		/* sizeof(inlinedCall) */
+	uint16_t md_textsectmap; /* a slice; its length is the number of text sections */
+	uint8_t func_id;	 /* _func.funcID */
+	uint8_t func_nfuncdata;	 /* _func.nfuncdata */
+	uint8_t func_size;	 /* sizeof(_func), where pcdata[] starts */
+	uint8_t func_start_line; /* _func.startLine, 0: none */
+	uint8_t call_size;	 /* sizeof(inlinedCall) */
 	uint8_t call_func_id;
 	uint8_t call_name;
 	uint8_t call_parent_pc;
-	uint8_t call_start_line;	/* 0: none */
-	uint8_t wrapper_id;		/* FuncIDWrapper */
-	bool print_names;		/* names are full in the file, shortened when printed */
+	uint8_t call_start_line; /* 0: none */
+	uint8_t wrapper_id;	 /* FuncIDWrapper */
+	bool print_names;	 /* names are full in the file, shortened when printed */
 };
 
 struct moduledata {
@@ -155,7 +155,7 @@ struct name_pool;
 struct gobin {
 	struct gobin_info info;
 	struct span image;
-	void *map;			/* image is our mapping, to be unmapped */
+	void *map; /* image is our mapping, to be unmapped */
 	struct segment segments[GOBIN_SEGMENTS_MAX];
 	int nsegments;
 	struct span relas[GOBIN_RELAS_MAX];
@@ -171,7 +171,7 @@ struct gobin {
 	char path[1024];
 	char build_mode[32];
 	char build_id[160];
-	struct name_pool *pool;		/* printed names that differ from the file's */
+	struct name_pool *pool; /* printed names that differ from the file's */
 };
 
 /* Writes the reason of a failure to why and returns err. */

@@ -24,14 +24,10 @@
 	.func_id = 40, .func_nfuncdata = 43, .func_size = 44, .func_start_line = 36,               \
 	.call_size = 16, .call_func_id = 0, .call_name = 4, .call_parent_pc = 8,                   \
 	.call_start_line = 12
-#define MD_1_18                                                                                    \
-	.md_types = 280, .md_etypes = 288, .md_gofunc = 304, .md_textsectmap = 312
-#define MD_1_20                                                                                    \
-	.md_types = 296, .md_etypes = 304, .md_gofunc = 320, .md_textsectmap = 328
-#define MD_1_26                                                                                    \
-	.md_types = 296, .md_etypes = 304, .md_gofunc = 320, .md_textsectmap = 336
-#define MD_1_27                                                                                    \
-	.md_types = 296, .md_etypes = 312, .md_gofunc = 344, .md_textsectmap = 360
+#define MD_1_18 .md_types = 280, .md_etypes = 288, .md_gofunc = 304, .md_textsectmap = 312
+#define MD_1_20 .md_types = 296, .md_etypes = 304, .md_gofunc = 320, .md_textsectmap = 328
+#define MD_1_26 .md_types = 296, .md_etypes = 304, .md_gofunc = 320, .md_textsectmap = 336
+#define MD_1_27 .md_types = 296, .md_etypes = 312, .md_gofunc = 344, .md_textsectmap = 360
 
 static const struct layout layouts[] = {
 	[18] = { FUNC_1_18, MD_1_18, .wrapper_id = 21 },
@@ -54,7 +50,7 @@ static const struct layout layouts[] = {
  * Allocation headers arrived in 1.22: runtime/mbitmap_allocheaders.go, then runtime/mbitmap.go,
  * then internal/runtime/gc/malloc.go (mallocHeaderSize, minSizeForMallocHeader).
  */
-#define HEADERS .malloc_header = 8, .header_min = 512, .small_max = 32760
+#define HEADERS	   .malloc_header = 8, .header_min = 512, .small_max = 32760
 #define NO_HEADERS .malloc_header = 0, .header_min = 0, .small_max = 32768
 #define FIELDS(curg, p, mcache, tiny)                                                              \
 	.g_m = 48, .m_curg = (curg), .m_p = (p), .p_mcache = (mcache), .mcache_tiny = (tiny)
@@ -74,11 +70,11 @@ static const struct gobin_runtime runtimes[] = {
 
 /* runtime/sizeclasses.go, identical in 1.18 to 1.27 (internal/runtime/gc from 1.25). */
 static const uint16_t size_classes[] = {
-	0,    8,     16,    24,	   32,	  48,	 64,	80,    96,    112,   128,   144,
-	160,  176,   192,   208,   224,	  240,	 256,	288,   320,   352,   384,   416,
-	448,  480,   512,   576,   640,	  704,	 768,	896,   1024,  1152,  1280,  1408,
-	1536, 1792,  2048,  2304,  2688,  3072,	 3200,	3456,  4096,  4864,  5376,  6144,
-	6528, 6784,  6912,  8192,  9472,  9728,	 10240, 10880, 12288, 13568, 14336, 16384,
+	0,     8,     16,    24,    32,	   48,	  64,	 80,	96,    112,   128,   144,
+	160,   176,   192,   208,   224,   240,	  256,	 288,	320,   352,   384,   416,
+	448,   480,   512,   576,   640,   704,	  768,	 896,	1024,  1152,  1280,  1408,
+	1536,  1792,  2048,  2304,  2688,  3072,  3200,	 3456,	4096,  4864,  5376,  6144,
+	6528,  6784,  6912,  8192,  9472,  9728,  10240, 10880, 12288, 13568, 14336, 16384,
 	18432, 19072, 20480, 21760, 24576, 27264, 28672, 32768,
 };
 

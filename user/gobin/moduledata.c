@@ -19,15 +19,15 @@
 
 #include "internal.h"
 
-#define MD_SLICES 8
+#define MD_SLICES	 8
 #define MD_PCLNTABLE_LEN 112
-#define MD_FTAB 128
-#define MD_FTAB_LEN 136
-#define MD_MINPC 160
-#define MD_MAXPC 168
-#define MD_TEXT 176
-#define MD_ETEXT 184
-#define MD_COMMON_SIZE 192
+#define MD_FTAB		 128
+#define MD_FTAB_LEN	 136
+#define MD_MINPC	 160
+#define MD_MAXPC	 168
+#define MD_TEXT		 176
+#define MD_ETEXT	 184
+#define MD_COMMON_SIZE	 192
 
 static uint64_t word(const uint8_t *md, size_t off)
 {
@@ -126,8 +126,8 @@ int gobin_moduledata_types(struct gobin *gb, char *why)
 	if (!gobin_relocated(gb, m->vaddr, md, l->md_textsectmap + 16u))
 		return gobin_fail(why, -EBADMSG, "moduledata is cut off");
 	/*
-	 * Only linkers of architectures with short branches split the text (cmd/link, -debugtextsize
-	 * aside); function offsets would then need textsectmap.
+	 * Only linkers of architectures with short branches split the text (cmd/link,
+	 * -debugtextsize aside); function offsets would then need textsectmap.
 	 */
 	if (word(md, l->md_textsectmap + 8u) > 1)
 		return gobin_fail(why, -ENOTSUP, "the text is split into %llu sections",
@@ -136,8 +136,9 @@ int gobin_moduledata_types(struct gobin *gb, char *why)
 	m->etypes = word(md, l->md_etypes);
 	m->gofunc = word(md, l->md_gofunc);
 	if (m->types > m->etypes || !gobin_vaddr_span(gb, m->types).size)
-		return gobin_fail(why, -EBADMSG, "moduledata.types..etypes (%#llx..%#llx) is not in "
-						 "the file",
+		return gobin_fail(why, -EBADMSG,
+				  "moduledata.types..etypes (%#llx..%#llx) is not in "
+				  "the file",
 				  (unsigned long long)m->types, (unsigned long long)m->etypes);
 	return 0;
 }

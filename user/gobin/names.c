@@ -15,12 +15,12 @@
 #define POOL_BYTES_MAX (16u << 20)
 
 struct slot {
-	const char *raw;	/* in the file; its address is the key */
+	const char *raw; /* in the file; its address is the key */
 	char *printed;
 };
 
 struct name_pool {
-	struct slot *slots;	/* open addressing, a power of two, at most half full */
+	struct slot *slots; /* open addressing, a power of two, at most half full */
 	size_t nslots;
 	size_t used;
 	size_t bytes;

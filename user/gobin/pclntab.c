@@ -19,8 +19,8 @@
 
 #include "internal.h"
 
-#define MAGIC_1_2 0xfffffffbu	/* Go 1.2 to 1.15 */
-#define MAGIC_1_16 0xfffffffau	/* Go 1.16 and 1.17 */
+#define MAGIC_1_2  0xfffffffbu /* Go 1.2 to 1.15 */
+#define MAGIC_1_16 0xfffffffau /* Go 1.16 and 1.17 */
 #define MAGIC_1_18 0xfffffff0u
 #define MAGIC_1_20 0xfffffff1u
 
@@ -123,8 +123,7 @@ static bool scan_segments(struct gobin *gb, struct search *s)
 		for (int i = 0; i < gb->nsegments; i++) {
 			const struct segment *seg = &gb->segments[i];
 
-			if ((seg->flags & PF_X) == exec &&
-			    scan(gb, seg->vaddr, seg->bytes.size, s))
+			if ((seg->flags & PF_X) == exec && scan(gb, seg->vaddr, seg->bytes.size, s))
 				return true;
 		}
 	}
@@ -147,8 +146,9 @@ int gobin_pclntab_find(struct gobin *gb, char *why)
 	if (scan_segments(gb, &s))
 		return 0;
 	if (s.candidates)
-		return gobin_fail(why, -EBADMSG, "a Go program, but no moduledata matches its "
-						 "pclntab");
+		return gobin_fail(why, -EBADMSG,
+				  "a Go program, but no moduledata matches its "
+				  "pclntab");
 	if (s.old_magic)
 		return gobin_fail(why, -ENOTSUP, "built by Go %s; supported are Go 1.%d to 1.%d",
 				  s.old_magic == MAGIC_1_2 ? "1.15 or older" : "1.16 or 1.17",

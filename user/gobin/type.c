@@ -14,11 +14,11 @@
 
 #include "internal.h"
 
-#define TYPE_SIZE 48
-#define TYPE_ALIGN_MASK 7u
-#define KIND_MASK 0x1f		/* bits above: direct interface (until 1.25), gc program */
-#define KIND_MAX 26		/* abi.UnsafePointer */
-#define TFLAG_EXTRA_STAR 2	/* the name is that of *T, its first byte is not ours */
+#define TYPE_SIZE	 48
+#define TYPE_ALIGN_MASK	 7u
+#define KIND_MASK	 0x1f /* bits above: direct interface (until 1.25), gc program */
+#define KIND_MAX	 26   /* abi.UnsafePointer */
+#define TFLAG_EXTRA_STAR 2    /* the name is that of *T, its first byte is not ours */
 
 /* types..etypes of the file, from vaddr on. Empty if vaddr is not inside. */
 static struct span type_span(const struct gobin *gb, uint64_t vaddr)
@@ -78,7 +78,7 @@ int gobin__type_name(const struct gobin *gb, uint64_t vaddr, char *buf, size_t s
 		return -EBADMSG;
 	name = span_sub(name, off, len);
 	if (tflag & TFLAG_EXTRA_STAR) {
-		if (name.base[0] != '*')
+		if (len < 2 || name.base[0] != '*')
 			return -EBADMSG;
 		name = span_sub(name, 1, len);
 	}
