@@ -16,7 +16,7 @@ VERSION	:= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 WARN	:= -Wall -Wextra -Wshadow -Wtype-limits -Wmissing-prototypes -Werror
 CFLAGS	?= -O2 -g
-GT_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -Iuser -I$(OUT) -I$(OUT)/gen \
+GT_CFLAGS := -std=gnu11 -D_GNU_SOURCE= $(WARN) -Iinclude -Iuser -I$(OUT) -I$(OUT)/gen \
 	     -DGOTRACE_VERSION='"$(VERSION)"' $(CFLAGS)
 LDLIBS	:= -lbpf -lelf -lz -lcapstone -lprotobuf-c
 BPF_CFLAGS := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -O2 -g $(WARN) -Wno-missing-prototypes \

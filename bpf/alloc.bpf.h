@@ -94,8 +94,9 @@ static __always_inline void add(struct gt_alloc_val *val, const struct amount *a
 /* A hit on its way into the tables. */
 struct hit {
 	__u32 tid;
+	__u32 cut;			/* enum gt_stack_flag */
 	struct gt_alloc_key key;
-	struct walk walk;
+	__u64 check;
 	struct amount amount;
 };
 
@@ -103,19 +104,16 @@ struct hit {
  * Walks until no other thread has come between. The scratch space belongs to whoever wrote its
  * thread id last: a walk that finds another's id there was preempted on this CPU, and is done again.
  */
-static __noinline bool walk_alone(struct pt_regs *ctx, struct gt_cpu *cpu, struct hit *h)
+static __always_inline bool walk_alone(struct pt_regs *ctx, struct gt_cpu *cpu, struct hit *h)
 {
-	volatile __u32 *owner = &cpu->owner;
-
 	for (int try = 0; try < WALK_TRIES; try++) {
-		*owner = h->tid;
-		barrier();
-		walk_stack(cpu, &h->walk, ctx->ip, ctx->sp, ctx->bp);
-		barrier();
-		if (*owner == h->tid) {
-			h->key.stack = (h->walk.id & cfg.id_mask) | 1;
+		volatile_of(cpu->owner) = h->tid;
+		walk_stack(ctx->ip, ctx->sp, ctx->bp);
+		h->key.stack = volatile_of(cpu->id);
+		h->check = volatile_of(cpu->stack.check);
+		h->cut = volatile_of(cpu->stack.flags);
+		if (volatile_of(cpu->owner) == h->tid)
 			return true;
-		}
 		count(cpu->retries, 1);
 	}
 	return false;
@@ -130,8 +128,7 @@ static __always_inline int publish_stack(struct gt_cpu *cpu, const struct hit *h
 	struct gt_stack *known = bpf_map_lookup_elem(&stacks, &h->key.stack);
 
 	if (known && !anew)
-		return known->check == h->walk.check ? -1 : GT_LOST_COLLISION;
-	cpu->stack.check = h->walk.check;
+		return known->check == h->check ? -1 : GT_LOST_COLLISION;
 	if (bpf_map_update_elem(&stacks, &h->key.stack, &cpu->stack, BPF_ANY))
 		return GT_LOST_STACKS_FULL;
 	return -1;
@@ -144,28 +141,27 @@ static __always_inline int publish_stack(struct gt_cpu *cpu, const struct hit *h
  */
 static __always_inline int add_first(struct pt_regs *ctx, struct gt_cpu *cpu, struct hit *h)
 {
-	volatile __u32 *owner = &cpu->owner;
 	struct gt_alloc_val first = { 0 }, *val;
 	int cause = publish_stack(cpu, h, false);
 
-	if (*owner != h->tid) {
+	if (volatile_of(cpu->owner) != h->tid) {
 		if (!walk_alone(ctx, cpu, h))
 			return GT_LOST_CONTENDED;
 		cause = publish_stack(cpu, h, true);
-		if (*owner != h->tid)
+		if (volatile_of(cpu->owner) != h->tid)
 			return GT_LOST_CONTENDED;
 	}
 	if (cause >= 0)
 		return cause;
 	/* Another CPU may have made the entry meanwhile: -EEXIST is as good. */
-	first.check = h->walk.check;
+	first.check = h->check;
 	bpf_map_update_elem(&allocs, &h->key, &first, BPF_NOEXIST);
 	val = bpf_map_lookup_elem(&allocs, &h->key);
 	if (!val)
 		return GT_LOST_ALLOCS_FULL;
 	if (!val->check)
-		val->check = h->walk.check;
-	if (val->check != h->walk.check)
+		val->check = h->check;
+	if (val->check != h->check)
 		return GT_LOST_COLLISION;
 	add(val, &h->amount);
 	return -1;
@@ -181,7 +177,6 @@ static __always_inline void count_cut(struct gt_cpu *cpu, __u32 flags)
 		count(cpu->cut_foreign, 1);
 }
 
-/* The walk comes before the amounts: the verifier would follow it once for each way to compute them. */
 static __always_inline void attribute(struct pt_regs *ctx, struct gt_cpu *cpu, __u64 size)
 {
 	struct hit h = { .tid = (__u32)bpf_get_current_pid_tgid(), .key.type = ctx->bx };
@@ -192,14 +187,14 @@ static __always_inline void attribute(struct pt_regs *ctx, struct gt_cpu *cpu, _
 	h.amount.bytes = size;
 	h.amount.class_bytes = class_bytes(cpu, ctx->r14, size, h.key.type);
 	val = walked ? bpf_map_lookup_elem(&allocs, &h.key) : NULL;
-	if (val && val->check == h.walk.check)
+	if (val && val->check == h.check)
 		add(val, &h.amount);
 	else
 		cause = walked ? add_first(ctx, cpu, &h) : GT_LOST_CONTENDED;
 	if (cause >= 0 && cause < GT_LOST_MAX)
 		count_lost(cpu, cause, &h.amount);
-	if (cpu->stack.flags)
-		count_cut(cpu, cpu->stack.flags);
+	if (h.cut)
+		count_cut(cpu, h.cut);
 }
 
 static __always_inline int alloc_hit(struct pt_regs *ctx, bool stack_check, __u64 min)

@@ -36,6 +36,11 @@ const volatile struct gt_config cfg = {};
  */
 #define count(counter, n) ((void)__sync_fetch_and_add(&(counter), (n)))
 
-#define barrier() asm volatile("" ::: "memory")
+/*
+ * A variable in a map that is read and written just here. Another thread may change it between two
+ * looks, and the verifier knows nothing of what it holds: so it does not follow each value it may
+ * have through the rest of the program.
+ */
+#define volatile_of(field) (*(volatile typeof(field) *)&(field))
 
 #endif /* GOTRACE_MAPS_BPF_H */

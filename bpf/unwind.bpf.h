@@ -16,12 +16,6 @@
 #define FRAME_BYTES 16
 
 /*
- * A variable that lives in the map: the verifier knows nothing of what it holds, and so does not
- * follow each value it may have through all the frames and the rest of the program.
- */
-#define forget(field) (*(volatile typeof(field) *)&(field))
-
-/*
  * Copies the stack from addr upwards into the window. A copy that runs into the unmapped end of a
  * stack fails as a whole: what is left of the page is taken then.
  */
@@ -36,21 +30,9 @@ static __always_inline bool window_fill(struct gt_cpu *cpu, __u64 addr)
 		if (bpf_probe_read_user(cpu->window, len, (void *)addr))
 			return false;
 	}
-	forget(cpu->window_len) = len;
-	forget(cpu->window_start) = addr;
+	volatile_of(cpu->window_len) = len;
+	volatile_of(cpu->window_start) = addr;
 	return true;
-}
-
-/* The two hashes of a walk's frames; the frames themselves are in the scratch space. */
-struct walk {
-	__u64 id, check;
-};
-
-static __always_inline void walk_push(struct walk *w, struct gt_cpu *cpu, __u32 i, __u64 pc)
-{
-	cpu->stack.pc[i] = pc;
-	w->id = gt_hash_step(w->id, pc);
-	w->check = gt_check_step(w->check, pc);
 }
 
 static __always_inline bool is_go_code(__u64 pc)
@@ -58,25 +40,21 @@ static __always_inline bool is_go_code(__u64 pc)
 	return pc - cfg.text_start < cfg.text_end - cfg.text_start;
 }
 
-/*
- * Walks from a probe on a function's first instructions, before its own frame exists: the return
- * address is at sp and bp is the caller's frame. Frames, their number and what cut the walk short go
- * to cpu->stack, the probe's own address first.
- */
-static __always_inline void walk_stack(struct gt_cpu *cpu, struct walk *w, __u64 ip, __u64 sp,
-				       __u64 bp)
+/* Follows the chain of frames from bp, the frame of the function that pc is in. */
+static __always_inline void walk_frames(struct gt_cpu *cpu, __u64 ip, __u64 sp, __u64 bp)
 {
+	__u64 id = gt_hash_step(GT_HASH_SEED, ip), check = gt_check_step(GT_CHECK_SEED, ip);
 	__u32 flags = GT_STACK_CUT_READ, i = 1;
 	__u64 off, pc;
 
-	w->id = GT_HASH_SEED;
-	w->check = GT_CHECK_SEED;
-	walk_push(w, cpu, 0, ip);
+	cpu->stack.pc[0] = ip;
 	if (!window_fill(cpu, sp))
 		goto out;
 	pc = cpu->window[0];
 	while (i < GT_MAX_FRAMES) {
-		walk_push(w, cpu, i++, pc);
+		cpu->stack.pc[i++] = pc;
+		id = gt_hash_step(id, pc);
+		check = gt_check_step(check, pc);
 		if (!is_go_code(pc)) {
 			flags = GT_STACK_CUT_FOREIGN;
 			goto out;
@@ -85,8 +63,8 @@ static __always_inline void walk_stack(struct gt_cpu *cpu, struct walk *w, __u64
 			flags = 0;
 			goto out;
 		}
-		off = bp - forget(cpu->window_start);
-		if (off > forget(cpu->window_len) - FRAME_BYTES) {
+		off = bp - volatile_of(cpu->window_start);
+		if (off > volatile_of(cpu->window_len) - FRAME_BYTES) {
 			if (!window_fill(cpu, bp))
 				goto out;
 			off = 0;
@@ -98,8 +76,27 @@ static __always_inline void walk_stack(struct gt_cpu *cpu, struct walk *w, __u64
 	}
 	flags = GT_STACK_CUT_DEPTH;
 out:
-	forget(cpu->stack.nframes) = i;
-	forget(cpu->stack.flags) = flags;
+	cpu->stack.nframes = i;
+	cpu->stack.flags = flags;
+	cpu->stack.check = check;
+	cpu->id = (id & cfg.id_mask) | 1;
+}
+
+/*
+ * Walks from a probe on a function's first instructions, before its own frame exists: the return
+ * address is at sp and bp is the caller's frame. Id and frames, the probe's own address first, go to
+ * the CPU's scratch space.
+ *
+ * A global function, so that the verifier looks at the walk once and not once for each call.
+ */
+__noinline int walk_stack(__u64 ip, __u64 sp, __u64 bp)
+{
+	__u32 slot = 0;
+	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
+
+	if (cpu)
+		walk_frames(cpu, ip, sp, bp);
+	return 0;
 }
 
 #endif /* GOTRACE_UNWIND_BPF_H */

@@ -93,6 +93,7 @@ struct gt_cpu {
 	__gt_u32 window_len;		/* bytes of the window that are filled */
 	__gt_u64 window_start;		/* its address in the process */
 	__gt_u64 window[GT_SCRATCH_WORDS];
+	__gt_u64 id;			/* of the stack below */
 	struct gt_stack stack;
 };
 
