@@ -12,15 +12,23 @@
 
 #define MALLOCGC "runtime.mallocgc"
 
-/* What serves the requests that no specialised allocator does; mallocgc is all of them together. */
-static const char *const general[] = {
+/* Of a function that is searched for inlined copies, so much is looked at. */
+#define CALLER_MAX 65536
+
+/*
+ * What mallocgc has been a dispatcher to since Go 1.24: exactly one of these serves each request.
+ * They are the better sites where all are there: they come after the GC assist, which may move the
+ * goroutine to another P and so to another block of tiny objects.
+ */
+static const char *const leaves[] = {
+	"runtime.mallocgcTiny",
 	"runtime.mallocgcSmallNoscan",
 	"runtime.mallocgcSmallScanNoHeader",
 	"runtime.mallocgcSmallScanHeader",
 	"runtime.mallocgcLarge",
 };
 
-#define NGENERAL (sizeof(general) / sizeof(general[0]))
+#define NLEAVES (int)(sizeof(leaves) / sizeof(leaves[0]))
 
 /* The size class of a specialised allocator's name ("...SC7", "...Size3": class or size), or -1. */
 static int specialised_class(const char *name)
@@ -105,31 +113,34 @@ static bool has_point(const struct probe_plan *plan, const char *name)
 }
 
 /*
- * Has the compiler inlined callee into caller? Profile-guided builds do that to the allocators; a
- * probe on the callee then misses the copies.
+ * Has the compiler inlined one of n callees into caller? Profile-guided builds do that to the
+ * allocators; a probe on the callee then misses the copies.
  */
-static bool is_inlined_into(const struct gobin *gb, const char *callee, const char *caller)
+static bool is_inlined_into(const struct gobin *gb, const char *const *callees, int n,
+			    const char *caller)
 {
 	struct gobin_frame frames[16];
 	struct gobin_func f;
 	uint64_t end;
-	int n;
+	int nframes;
 
 	if (gobin__func_by_name(gb, caller, &f))
 		return false;
-	end = f.end - f.entry > 65536 ? f.entry + 65536 : f.end;
+	end = f.end - f.entry > CALLER_MAX ? f.entry + CALLER_MAX : f.end;
 	for (uint64_t pc = f.entry; pc < end; pc++) {
-		n = gobin__expand(gb, pc, frames, 16);
-		for (int i = 0; i < n; i++)
-			if (frames[i].inlined && !strcmp(frames[i].func, callee))
-				return true;
+		nframes = gobin__expand(gb, pc, frames, 16);
+		for (int i = 0; i < nframes - 1; i++)
+			for (int j = 0; j < n; j++)
+				if (!strcmp(frames[i].func, callees[j]))
+					return true;
 	}
 	return false;
 }
 
-/* One probe for everything: up to Go 1.26, and from 1.27 where specialisation is off (-race). */
+/* One probe for everything: up to Go 1.23, and where a profile-guided build has mixed the leaves. */
 static int plan_mallocgc(const struct gobin *gb, struct probe_plan *plan)
 {
+	static const char *const callee = MALLOCGC;
 	static const char *const callers[] = {
 		"runtime.newobject", "runtime.makeslice", "runtime.growslice",
 		"runtime.slicebytetostring", "runtime.rawstring",
@@ -141,7 +152,7 @@ static int plan_mallocgc(const struct gobin *gb, struct probe_plan *plan)
 		return -ENOTSUP;
 	}
 	for (size_t i = 0; i < sizeof(callers) / sizeof(callers[0]); i++) {
-		if (is_inlined_into(gb, MALLOCGC, callers[i])) {
+		if (is_inlined_into(gb, &callee, 1, callers[i])) {
 			snprintf(plan->why, sizeof(plan->why), MALLOCGC " is inlined into %s: "
 				 "allocations would be missed", callers[i]);
 			return -ENOTSUP;
@@ -150,28 +161,37 @@ static int plan_mallocgc(const struct gobin *gb, struct probe_plan *plan)
 	return add_point(plan, gb, &f, PROBE_ALLOC_PUSH);
 }
 
+/* The leaves from the first one on. Returns 1 if they are not all there, 0 or -ENOTSUP if they are. */
+static int plan_leaves(const struct gobin *gb, struct probe_plan *plan, int first)
+{
+	struct gobin_func f[NLEAVES];
+	int err = 0;
+
+	for (int i = first; i < NLEAVES; i++)
+		if (gobin__func_by_name(gb, leaves[i], &f[i]))
+			return 1;
+	if (is_inlined_into(gb, leaves + first, NLEAVES - first, MALLOCGC))
+		return 1;
+	for (int i = first; i < NLEAVES; i++)
+		if (add_point(plan, gb, &f[i], PROBE_ALLOC_PUSH))
+			err = -ENOTSUP;
+	return err;
+}
+
 /*
- * The four general allocators; or, where a profile-guided build has dissolved one of them into
- * mallocgc, mallocgc for all sizes above the specialised ones (largest class max).
+ * What serves the requests that no specialised allocator does (they end with class max): the leaves
+ * but for the tiny one, or mallocgc for all larger sizes.
  */
 static int plan_general(const struct gobin *gb, struct probe_plan *plan, int max)
 {
 	uint32_t classes[GOBIN_NCLASS_MAX];
-	struct gobin_func f[NGENERAL], mallocgc;
-	bool whole = true;
-	int err = 0, n;
+	struct gobin_func mallocgc;
+	int err = plan_leaves(gb, plan, 1);
 
-	for (size_t i = 0; i < NGENERAL; i++)
-		whole = whole && !gobin__func_by_name(gb, general[i], &f[i]) &&
-			!is_inlined_into(gb, general[i], MALLOCGC);
-	if (whole) {
-		for (size_t i = 0; i < NGENERAL; i++)
-			if (add_point(plan, gb, &f[i], PROBE_ALLOC_PUSH))
-				err = -ENOTSUP;
+	if (err <= 0)
 		return err;
-	}
-	n = gobin__size_classes(gb, classes);
-	if (max >= n || gobin__func_by_name(gb, MALLOCGC, &mallocgc)) {
+	if (max >= gobin__size_classes(gb, classes) ||
+	    gobin__func_by_name(gb, MALLOCGC, &mallocgc)) {
 		snprintf(plan->why, sizeof(plan->why), "the function " MALLOCGC " is missing");
 		return -ENOTSUP;
 	}
@@ -211,10 +231,12 @@ int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan)
 	plan->rest_min = 0;
 	plan->why[0] = '\0';
 	max = plan_specialised(gb, plan);
-	if (max == 0)
-		err = plan_mallocgc(gb, plan);
+	if (max > 0)
+		err = plan_general(gb, plan, max);
 	else
-		err = max < 0 ? max : plan_general(gb, plan, max);
+		err = max < 0 ? max : plan_leaves(gb, plan, 0);
+	if (err > 0)
+		err = plan_mallocgc(gb, plan);
 	if (!err)
 		return 0;
 	for (int i = 0; i < plan->npoints && !plan->why[0]; i++)

@@ -100,6 +100,26 @@ static int frames(void *ctx, uint64_t pc, bool exact, struct report_frame *out, 
 	return written;
 }
 
+/*
+ * The types under which runtime.convT64 and its kin allocate what a conversion to an interface needs
+ * (runtime/iface.go): named for what they stand for.
+ */
+static const char *plain_type(const char *name)
+{
+	static const char *const types[][2] = {
+		{ "runtime.uint16InterfacePtr", "uint16" },
+		{ "runtime.uint32InterfacePtr", "uint32" },
+		{ "runtime.uint64InterfacePtr", "uint64" },
+		{ "runtime.stringInterfacePtr", "string" },
+		{ "runtime.sliceInterfacePtr", "[]uint8" },
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcmp(name, types[i][0]))
+			return types[i][1];
+	return name;
+}
+
 static const char *type(void *ctx, uint64_t addr)
 {
 	struct names *n = ctx;
@@ -113,7 +133,7 @@ static const char *type(void *ctx, uint64_t addr)
 	/* Outside of the binary's types are those that reflect made on the heap. */
 	if (err)
 		strcpy(buf, err == -ENOENT ? "[made by reflect]" : "?");
-	return intern(&n->types, addr, "", buf, "", "?");
+	return intern(&n->types, addr, "", plain_type(buf), "", "?");
 }
 
 struct names *names__new(const struct gobin *gb, uint64_t bias, names_module_fn module, void *ctx)
