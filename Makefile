@@ -115,7 +115,22 @@ $(OUT)/unit/%: tests/unit/%.c $(UOBJS)
 e2e: gotrace
 	$(Q)tests/e2e/run.py
 
-bench: gotrace
+# What bench compares with: an empty program at gotrace's own sites.
+$(OUT)/bench/floor.bpf.o: tests/bench/floor.bpf.c vmlinux.h
+	$(call msg,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(OUT)/bench/floor.skel.h: $(OUT)/bench/floor.bpf.o
+	$(Q)$(BPFTOOL) gen skeleton $< name floor_bpf > $@
+
+FLOOR	:= $(filter $(OUT)/user/gobin/% $(OUT)/user/probe/% $(OUT)/user/target/%,$(OBJS))
+
+$(OUT)/bench/floor: tests/bench/floor.c $(OUT)/bench/floor.skel.h $(FLOOR)
+	$(call msg,LD,$@)
+	$(Q)$(CC) $(GT_CFLAGS) -I$(OUT)/bench -o $@ $< $(FLOOR) $(LDLIBS)
+
+bench: gotrace $(OUT)/bench/floor
 	$(Q)tests/bench/run.sh
 
 fuzz:
