@@ -393,7 +393,7 @@ static unsigned int check_binary(const char *dir, const char *variant)
 		truth_line(&b, line);
 	free(line);
 	fclose(truth);
-	assert_true(b.chains >= 17 && b.sweeps > 5000 && b.types >= 40 && b.classes >= 60);
+	assert_true(b.chains >= 27 && b.sweeps > 5000 && b.types >= 40 && b.classes >= 60);
 	printf("%-60s %5u functions, %2u chains, %6u pcs, %2u types: %u differ\n", b.path, b.funcs,
 	       b.chains, b.sweeps, b.types, b.bad);
 	gobin__free(b.gb);
