@@ -40,7 +40,7 @@ static bool read_inlining(const struct gobin *gb, struct span rec, struct func *
 		return false;
 	if (npcdata <= PCDATA_INL_TREE_INDEX || nfuncdata <= FUNCDATA_INL_TREE)
 		return true;
-	if (!span_u32(rec, arrays + 4 * PCDATA_INL_TREE_INDEX, &f->index_tab) ||
+	if (!span_u32(rec, arrays + 4ull * PCDATA_INL_TREE_INDEX, &f->index_tab) ||
 	    !span_u32(rec, arrays + 4 * ((uint64_t)npcdata + FUNCDATA_INL_TREE), &off))
 		return false;
 	if (off != UINT32_MAX)
