@@ -208,6 +208,9 @@ static void test_refusals(void **state)
 	tiny_put(&t, TINY_PCLN, 0, 4);
 	refuse(&t, -ENOPKG, "no pclntab");
 	tiny_build(&t, 24, false);
+	tiny_put(&t, TINY_PCLN, 0, 4);
+	refuse(&t, -EBADMSG, "built by go1.24.3, but it has no pclntab");
+	tiny_build(&t, 24, false);
 	tiny_put(&t, TINY_MD + 136, 6, 8);
 	refuse(&t, -EBADMSG, "no moduledata");
 	tiny_build(&t, 24, false);

@@ -150,6 +150,9 @@ int gobin_pclntab_find(struct gobin *gb, char *why)
 		return gobin_fail(why, -ENOTSUP, "built by Go %s; supported are Go 1.%d to 1.%d",
 				  s.old_magic == MAGIC_1_2 ? "1.15 or older" : "1.16 or 1.17",
 				  GOBIN_MINOR_MIN, GOBIN_MINOR_MAX);
+	if (gb->version[0])
+		return gobin_fail(why, -EBADMSG, "built by %.100s, but it has no pclntab",
+				  gb->version);
 	return gobin_fail(why, -ENOPKG, "not a Go program: no pclntab");
 }
 
