@@ -3,7 +3,9 @@
  * The parts of the checked reader that need a loop: varints, strings and searches. All of them stay
  * inside the span they are given, whatever it contains.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "internal.h"
 
 bool span_varint(struct span s, uint64_t *off, uint64_t *v)
