@@ -2,21 +2,20 @@
 /*
  * libFuzzer target: opens the input as an executable and asks everything of it.
  *
- *	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
- *\
- *		-Iinclude -Iuser -Itests/unit tests/fuzz/fuzz_gobin.c user/gobin/[a-z]*.c -lelf \
- *		-o fuzz_gobin
+ *	SAN=fuzzer,address,undefined
+ *	clang -std=gnu11 -g -O1 -fsanitize=$SAN -fno-sanitize-recover=undefined -Iinclude -Iuser \
+ *		tests/fuzz/fuzz_gobin.c user/gobin/[a-z]*.c -lelf -o fuzz_gobin
  *	mkdir -p corpus && GOTRACE_FUZZ_SEEDS=corpus ./fuzz_gobin -runs=0
  *	./fuzz_gobin -max_len=8192 corpus
  *
  * The seeds are the tiny executables of tests/unit/tiny_go.h, one per Go version and link mode:
- *real binaries start at 1.5 MB, and nearly every mutation of such a file hits machine code, which
- *gobin does not read. The first byte pair of each table is within reach of one mutation this way.
+ * real binaries start at 1.5 MB, and nearly every mutation of such a file hits machine code, which
+ * gobin does not read. Here every field of every table is within reach of one mutation.
  */
 #include <stdlib.h>
 
 #include "gobin/gobin.h"
-#include "tiny_go.h"
+#include "../unit/tiny_go.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

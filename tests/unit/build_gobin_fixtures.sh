@@ -14,6 +14,7 @@ set -eu
 dir=${1:?usage: build_gobin_fixtures.sh DIR}
 src=$(cd "$(dirname "$0")/../targets/fixture" && pwd)
 roots=${GOTRACE_GOROOTS:-$(go env GOROOT)}
+go=$(command -v go || echo "${roots%%:*}/bin/go")
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 
@@ -25,7 +26,7 @@ build() { # variant cgo flags...
 }
 
 symbols() { # variant twin
-	[ -s "$out/$1.nm" ] || go tool nm "$out/$2" >"$out/$1.nm"
+	"$go" tool nm "$out/$2" >"$out/$1.nm"
 }
 
 # Damage of the kind packers and hardening scripts do; the program still runs.
@@ -54,8 +55,9 @@ PY
 IFS=:
 for root in $roots; do
 	unset IFS
-	version=$("$root/bin/go" version 2>/dev/null | sed 's/^go version //; s/ .*//')
-	case $("$root/bin/go" version) in *" $version "*) ;; *) exit 1 ;; esac
+	# The version may carry a suffix after a space (experiments until Go 1.25).
+	version=$(GOROOT=$root GOTOOLCHAIN=local "$root/bin/go" version | cut -d ' ' -f 3)
+	case $version in go1.*) ;; *) echo "$root: no Go" >&2; exit 1 ;; esac
 	out=$dir/$version
 	mkdir -p "$out"
 	if [ -e "$out/done" ] && [ "$out/done" -nt "$src/main.go" ]; then

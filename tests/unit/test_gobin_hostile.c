@@ -208,6 +208,9 @@ static void test_refusals(void **state)
 	tiny_put(&t, TINY_PCLN, 0, 4);
 	refuse(&t, -ENOPKG, "no pclntab");
 	tiny_build(&t, 24, false);
+	tiny_put(&t, TINY_PCLN, 0, 4);
+	refuse(&t, -EBADMSG, "built by go1.24.3, but it has no pclntab");
+	tiny_build(&t, 24, false);
 	tiny_put(&t, TINY_MD + 136, 6, 8);
 	refuse(&t, -EBADMSG, "no moduledata");
 	tiny_build(&t, 24, false);
@@ -314,7 +317,7 @@ struct image {
 	uint8_t *b;
 	size_t size;
 	uint64_t addrs[24];
-	size_t regions[4][2]; /* file offset, length */
+	size_t regions[5][2]; /* file offset, length */
 };
 
 static void load_image(const char *path, struct image *im)
@@ -343,6 +346,7 @@ static void load_image(const char *path, struct image *im)
 	im->regions[2][1] = gb->pcln.funcs.size;
 	im->regions[3][0] = (size_t)(gobin_vaddr_span(gb, gb->md.vaddr).base - im->b);
 	im->regions[3][1] = 600;
+	im->regions[4][1] = im->size;
 	gobin__free(gb);
 }
 
@@ -358,15 +362,15 @@ static void damage_image(const char *path)
 	for (size_t i = 0; i < 25; i++)
 		open_copy(im.b, im.size / 25 * i, im.addrs, NELEMS(im.addrs), why);
 	for (int n = 0; n < 250; n++) {
-		size_t at[16];
-		uint8_t was[16];
+		size_t at[16] = { 0 };
+		uint8_t was[16] = { 0 };
 		int flips = 1 + n % 16;
 
 		for (int k = 0; k < flips; k++) {
 			const size_t *r = im.regions[n % 5];
 			uint64_t v = next_random(&seed);
 
-			at[k] = n % 5 == 4 ? v % im.size : r[0] + v % r[1];
+			at[k] = r[0] + v % r[1];
 			was[k] = im.b[at[k]];
 			im.b[at[k]] = (uint8_t)(v >> 56);
 		}

@@ -21,7 +21,7 @@
 #define MAGIC	    "\xff Go buildinf:"
 #define MAGIC_LEN   14
 #define MODINFO_MAX (4u << 20) /* kubelet: 40 KB */
-#define SENTINEL    16
+#define SENTINEL    16u
 
 static void copy_text(char *dst, size_t size, struct span s)
 {
@@ -150,7 +150,7 @@ void gobin_buildinfo_parse(struct gobin *gb)
 	if (!find_blob(gb))
 		gb->version[0] = '\0';
 	if (!gb->build_mode[0])
-		strcpy(gb->build_mode, gb->info.pie ? "pie" : "exe");
+		memcpy(gb->build_mode, gb->info.pie ? "pie" : "exe", sizeof("exe"));
 }
 
 /* One ELF note of the owner and type asked for; its descriptor, or empty. */

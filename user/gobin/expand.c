@@ -40,7 +40,7 @@ static bool read_inlining(const struct gobin *gb, struct span rec, struct func *
 		return false;
 	if (npcdata <= PCDATA_INL_TREE_INDEX || nfuncdata <= FUNCDATA_INL_TREE)
 		return true;
-	if (!span_u32(rec, arrays + 4 * PCDATA_INL_TREE_INDEX, &f->index_tab) ||
+	if (!span_u32(rec, arrays + 4ull * PCDATA_INL_TREE_INDEX, &f->index_tab) ||
 	    !span_u32(rec, arrays + 4 * ((uint64_t)npcdata + FUNCDATA_INL_TREE), &off))
 		return false;
 	if (off != UINT32_MAX)
@@ -68,10 +68,10 @@ static bool read_func(const struct gobin *gb, uint64_t i, struct func *f)
 }
 
 static void file_line(const struct gobin *gb, const struct func *f, uint64_t pc,
-		      struct gobin_frame *frame)
+		      struct gobin_frame *frame, uint32_t *budget)
 {
-	int32_t file = gobin_pcvalue(gb, f->pcfile, f->entry, pc);
-	int32_t line = gobin_pcvalue(gb, f->pcln, f->entry, pc);
+	int32_t file = gobin_pcvalue(gb, f->pcfile, f->entry, pc, budget);
+	int32_t line = gobin_pcvalue(gb, f->pcln, f->entry, pc, budget);
 	const char *name;
 	uint32_t off;
 
@@ -115,6 +115,7 @@ static bool inlined_frame(const struct gobin *gb, const struct func *f, uint32_t
 
 int gobin__expand(const struct gobin *gb, uint64_t vaddr, struct gobin_frame *frames, int max)
 {
+	uint32_t budget = GOBIN_PCVALUE_BUDGET;
 	uint64_t i, pc = vaddr;
 	struct func f;
 	int err;
@@ -131,9 +132,11 @@ int gobin__expand(const struct gobin *gb, uint64_t vaddr, struct gobin_frame *fr
 		int32_t ix = -1;
 
 		*frame = (struct gobin_frame){ .entry = f.entry };
-		file_line(gb, &f, pc, frame);
+		file_line(gb, &f, pc, frame, &budget);
 		if (f.tree.size)
-			ix = gobin_pcvalue(gb, f.index_tab, f.entry, pc);
+			ix = gobin_pcvalue(gb, f.index_tab, f.entry, pc, &budget);
+		if (!budget)
+			return -EBADMSG;
 		if (ix < 0) {
 			frame->func = gobin_print_name(gb, f.name);
 			frame->start_line = (int)f.start_line;

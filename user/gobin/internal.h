@@ -217,8 +217,13 @@ bool gobin_functab(const struct gobin *gb, uint64_t i, uint32_t *entry, uint32_t
 int gobin_func_index(const struct gobin *gb, uint64_t vaddr, uint64_t *index);
 /* The i-th function's record: from _func to the end of the table. */
 bool gobin_func_record(const struct gobin *gb, uint64_t i, struct span *rec);
-/* Value of the pc-value table at pctab offset tab for pc, in a function that starts at entry. */
-int32_t gobin_pcvalue(const struct gobin *gb, uint32_t tab, uint64_t entry, uint64_t pc);
+/*
+ * Value of the pc-value table at pctab offset tab for pc, in a function that starts at entry. Takes
+ * the pairs it reads off *budget, which bounds the work of one question; 0 left: not to be trusted.
+ */
+#define GOBIN_PCVALUE_BUDGET (1u << 24)
+int32_t gobin_pcvalue(const struct gobin *gb, uint32_t tab, uint64_t entry, uint64_t pc,
+		      uint32_t *budget);
 
 /* moduledata.c: finds and validates the moduledata of gb->pcln. -ENOENT if there is none. */
 int gobin_moduledata_find(struct gobin *gb);

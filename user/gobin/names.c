@@ -7,7 +7,9 @@
  * and promise their strings until the gobin is freed. The pool is bounded: a hostile file may hold
  * many names, and past the bound a frame just carries its long name.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <stdlib.h>
 
 #include "internal.h"

@@ -32,9 +32,6 @@
 /* Tables that look right but that no moduledata points to; real files have none. */
 #define CANDIDATES_MAX 8
 
-/* Entries of one pc-value table: a bound for tables that never end. */
-#define PCVALUE_STEPS_MAX (1u << 22)
-
 struct search {
 	uint32_t old_magic;
 	int candidates;
@@ -153,6 +150,9 @@ int gobin_pclntab_find(struct gobin *gb, char *why)
 		return gobin_fail(why, -ENOTSUP, "built by Go %s; supported are Go 1.%d to 1.%d",
 				  s.old_magic == MAGIC_1_2 ? "1.15 or older" : "1.16 or 1.17",
 				  GOBIN_MINOR_MIN, GOBIN_MINOR_MAX);
+	if (gb->version[0])
+		return gobin_fail(why, -EBADMSG, "built by %.100s, but it has no pclntab",
+				  gb->version);
 	return gobin_fail(why, -ENOPKG, "not a Go program: no pclntab");
 }
 
@@ -212,7 +212,8 @@ bool gobin_func_record(const struct gobin *gb, uint64_t i, struct span *rec)
  * on; a value difference of 0 ends the table, except in the first pair. As the runtime in its
  * lenient mode (runtime/symtab.go, pcvalue and step), an unusable table means -1.
  */
-int32_t gobin_pcvalue(const struct gobin *gb, uint32_t tab, uint64_t entry, uint64_t pc)
+int32_t gobin_pcvalue(const struct gobin *gb, uint32_t tab, uint64_t entry, uint64_t pc,
+		      uint32_t *budget)
 {
 	struct span s = gb->pcln.pctab;
 	uint64_t off = tab, at = entry, dval, dpc;
@@ -220,7 +221,7 @@ int32_t gobin_pcvalue(const struct gobin *gb, uint32_t tab, uint64_t entry, uint
 
 	if (!tab)
 		return -1;
-	for (uint32_t step = 0; step < PCVALUE_STEPS_MAX; step++) {
+	for (; *budget; --*budget) {
 		if (!span_varint(s, &off, &dval) || (!dval && at != entry))
 			return -1;
 		if (!span_varint(s, &off, &dpc))

@@ -3,7 +3,9 @@
  * The parts of the checked reader that need a loop: varints, strings and searches. All of them stay
  * inside the span they are given, whatever it contains.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "internal.h"
 
 bool span_varint(struct span s, uint64_t *off, uint64_t *v)
@@ -39,7 +41,7 @@ uint64_t span_find(struct span s, uint64_t from, const void *needle, size_t len)
 	struct span tail = span_sub(s, from, UINT64_MAX);
 	const uint8_t *hit;
 
-	if (tail.size < len)
+	if (!tail.base || tail.size < len)
 		return UINT64_MAX;
 	hit = memmem(tail.base, tail.size, needle, len);
 	return hit ? (uint64_t)(hit - s.base) : UINT64_MAX;

@@ -73,7 +73,7 @@ int gobin__type_name(const struct gobin *gb, uint64_t vaddr, char *buf, size_t s
 	if (!span_u8(t, 20, &tflag) || !span_u32(t, 40, &str) || str > INT32_MAX)
 		return -EBADMSG;
 	name = type_span(gb, gb->md.types + str);
-	if (!span_varint(name, &off, &len) || !len || len > GOBIN_NAME_MAX ||
+	if (!name.base || !span_varint(name, &off, &len) || !len || len > GOBIN_NAME_MAX ||
 	    !span_holds(name, off, len))
 		return -EBADMSG;
 	name = span_sub(name, off, len);

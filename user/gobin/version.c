@@ -117,7 +117,7 @@ struct votes {
 static void vote(struct votes *v, const char *text)
 {
 	if (!v->text[0])
-		strcpy(v->text, text);
+		memcpy(v->text, text, sizeof(v->text));
 	else if (strcmp(v->text, text))
 		v->several = true;
 }
@@ -125,7 +125,7 @@ static void vote(struct votes *v, const char *text)
 static void search_segment(const struct gobin *gb, const struct segment *seg, struct votes *v)
 {
 	uint64_t off = (8 - (seg->vaddr & 7)) & 7, ptr, len;
-	char text[GOBIN_VERSION_MAX];
+	char text[GOBIN_VERSION_MAX] = "";
 
 	for (; span_u64(seg->bytes, off, &ptr) && span_u64(seg->bytes, off + 8, &len); off += 8)
 		if (len >= 6 && len < GOBIN_VERSION_MAX && version_text(gb, ptr, len, text))
@@ -135,7 +135,7 @@ static void search_segment(const struct gobin *gb, const struct segment *seg, st
 /* A PIE's pointers may exist as relocations only; the length behind is always in the file. */
 static void search_relocations(const struct gobin *gb, struct votes *v)
 {
-	char text[GOBIN_VERSION_MAX];
+	char text[GOBIN_VERSION_MAX] = "";
 	Elf64_Rela r;
 	uint64_t len;
 
@@ -163,7 +163,7 @@ static bool version_from_data(const struct gobin *gb, char *dst)
 	search_relocations(gb, &v);
 	if (!v.text[0] || v.several)
 		return false;
-	strcpy(dst, v.text);
+	memcpy(dst, v.text, sizeof(v.text));
 	return true;
 }
 
