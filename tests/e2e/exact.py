@@ -6,6 +6,25 @@ import lib
 import pprof
 from lib import equal, expect
 
+# Minor versions of Go where nothing can happen between the probe and the runtime's look at its
+# block of tiny objects, so that their bytes are exact. In 1.20 to 1.23 mallocgc first calls
+# deductAssistCredit, in 1.24 to 1.26 mallocgcTiny: a goroutine that is to be preempted stops at
+# their stack check and goes on with another P and another block. A GC assist does the same in all.
+TINY_EXACT = (18, 19, 27)
+# Blocks by which a run may be off elsewhere.
+TINY_SLACK = 64
+
+
+def tiny_slack(truth, quiet):
+    """Bytes by which those of tiny objects may differ from TotalAlloc, in multiples of 16."""
+    minor = int(truth["go"].split(".")[1])
+    return 0 if quiet and minor in TINY_EXACT else 16 * TINY_SLACK
+
+
+def off_by(got, wanted, slack):
+    """Is it wrong? Right is within the slack, by whole blocks."""
+    return abs(got - wanted) > slack or (got - wanted) % 16
+
 
 def trace_truth(path, directory, gogc="off", options=(), env=None):
     """(truth, profile, gotrace) of one run."""
@@ -58,7 +77,11 @@ def short(frames):
     return " < ".join(f"{f[0]}:{f[2]}" for f in frames[:12])
 
 
-def site_problem(site, stacks, quiet):
+def is_tiny(site):
+    return -1 <= site["size"] < 16
+
+
+def site_problem(site, stacks, quiet, slack):
     """What is wrong with one site, or None. quiet: nothing but the sites allocates (no GC)."""
     found = samples_of(site, stacks)
     if not quiet:
@@ -67,13 +90,17 @@ def site_problem(site, stacks, quiet):
     if site["objects"] >= 0 and objects != site["objects"]:
         hint = "" if found else f"; {nearest(site, stacks)}"
         return f"{objects} objects, expected {site['objects']}{hint}"
-    if quiet and not site["shared"] and (objects, size) != (site["mallocs"], site["bytes"]):
-        return f"{objects} objects, {size} bytes; MemStats: {site['mallocs']}, {site['bytes']}"
+    if quiet and not site["shared"]:
+        allowed = slack if is_tiny(site) else 0
+        if objects != site["mallocs"] or off_by(size, site["bytes"], allowed):
+            return f"{objects} objects, {size} bytes; MemStats: {site['mallocs']}, {site['bytes']}"
     return label_problem(site, found)
 
 
 def label_problem(site, found):
     types = {s.labels.get("type", "") for s in found}
+    if site["name"].startswith("generic") and all(t.startswith("go.shape.") for t in types):
+        types = {site["type"]}  # what new(T) of generic code passes on before Go 1.20
     if site["type"] is not None and found and types != {site["type"]}:
         return f"types {sorted(types)}, expected {site['type']!r}"
     vias = {s.labels.get("via", "") for s in found}
@@ -84,7 +111,8 @@ def label_problem(site, found):
 
 def check_sites(truth, profile, quiet):
     stacks = by_stack(profile)
-    problems = [(site["name"], site_problem(site, stacks, quiet)) for site in truth["sites"]]
+    slack = tiny_slack(truth, quiet)
+    problems = [(site["name"], site_problem(site, stacks, quiet, slack)) for site in truth["sites"]]
     problems = [f"{name}: {problem}" for name, problem in problems if problem]
     what = f"{len(problems)} of {len(truth['sites'])} sites"
     expect(not problems, f"{what}: {'; '.join(problems[:8])}")
@@ -92,17 +120,17 @@ def check_sites(truth, profile, quiet):
 
 def check_totals(truth, profile, tracer, quiet):
     """Objects equal Mallocs, bytes equal TotalAlloc, nothing lost."""
-    objects, size = profile.total()
+    objects, _ = profile.total()
     equal(tracer.count("lost"), 0, "lost")
     equal(tracer.count("seen"), objects, "seen")
     equal(objects, truth["mallocs"], "objects, held against Mallocs")
-    off = size - truth["bytes"]
-    if quiet:
-        equal(off, 0, f"bytes {size} less TotalAlloc {truth['bytes']}")
-    elif off:
-        # While the collector runs, a goroutine may change its P within a tiny allocation.
-        expect(off % 16 == 0 and abs(off) <= 64 * (truth["gcs"] + 1),
-               f"bytes differ from TotalAlloc by {off}, with {truth['gcs']} collections")
+    check_bytes(truth, profile, quiet)
+
+
+def check_bytes(truth, profile, quiet):
+    size = profile.total()[1]
+    expect(not off_by(size, truth["bytes"], tiny_slack(truth, quiet)),
+           f"{size} bytes, TotalAlloc {truth['bytes']}: off by {size - truth['bytes']}")
 
 
 def check(path, directory, gogc="off", options=(), env=None):

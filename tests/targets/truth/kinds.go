@@ -14,6 +14,7 @@ var (
 	sinkB []byte
 	sinkI []int
 	sinkR []rune
+	sinkT []*tDirect
 	sinkS string
 	sinkE interface{}
 	sinkF func() int

@@ -20,9 +20,9 @@ func siteMapHint(n int) {
 	}
 }
 
+// Fills the map that siteMapNew made last.
 func siteMapGrow(n int) {
-	m := make(map[int]int)
-	sinkM = m
+	m := sinkM
 	for i := 0; i < n; i++ {
 		m[i], _ = i, rec()
 	}
@@ -36,9 +36,9 @@ func init() {
 	}
 }
 
+// Fills the map that siteMapHint made last.
 func siteMapString(n int) {
-	m := make(map[string]*tDirect)
-	sinkN = m
+	m := sinkN
 	for i := 0; i < n; i++ {
 		m[keys[i]], _ = nil, rec()
 	}
@@ -97,6 +97,13 @@ func siteAppendBytes(n int) {
 	sinkB = nil
 	for i := 0; i < n; i++ {
 		sinkB, _ = append(sinkB, textA...), rec()
+	}
+}
+
+func siteAppendPointers(n int) {
+	sinkT = nil
+	for i := 0; i < n; i++ {
+		sinkT, _ = append(sinkT, nil), rec()
 	}
 }
 
