@@ -29,8 +29,18 @@ suite() {
 	fi
 }
 
-suite "binaries for the unit tests" tests/fixtures.sh
-export GOTRACE_TEST_BINARIES=$PWD/.output/fixtures
+# Go programs for the unit tests, built by each kind of Go that gotrace treats differently.
+fixtures() {
+	local dir=$PWD/.output/fixtures roots
+	echo "== binaries for the unit tests"
+	roots=$(tests/toolchains.sh 1.19 1.24 1.27 | paste -sd:) &&
+		GOTRACE_GOROOTS=$roots tests/unit/build_gobin_fixtures.sh "$dir" > .output/fixtures.log 2>&1 &&
+		export GOTRACE_TEST_BINARIES=$dir && return
+	echo "FAIL binaries for the unit tests (.output/fixtures.log)"
+	failed=$((failed + 1))
+}
+
+fixtures
 suite "unit tests" make unit
 suite "end-to-end tests" tests/e2e/run.py
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -12,7 +12,7 @@ for program in "$@"; do
 	name=$(basename "$program")
 	"$program" > "$log" 2>&1
 	status=$?
-	sed -n -e "s/^\[       OK \] /ok $name /p" -e "s/^\[  SKIPPED \] /skip $name /p" \
+	sed -n -e "s/^\[       OK \] /ok $name /p" -e "s/^\[  SKIPPED \] \([^0-9]\)/skip $name \1/p" \
 		-e "s/^\[  FAILED  \] \([^0-9]\)/FAIL $name \1/p" "$log" | sort -u
 	ok=$(grep -c '^\[       OK \]' "$log")
 	skip=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test.*/\1/p' "$log" | head -1)
