@@ -6,6 +6,7 @@
 #
 #   DIR/VERSION/VARIANT        the binary
 #   DIR/VERSION/VARIANT.nm     "go tool nm" of the same link with its symbols
+#   DIR/VERSION/plain.offsets  offsets of runtime fields by DWARF, if llvm-dwarfdump is there
 #   DIR/VERSION/VARIANT.out    what the running binary says of itself (see fixture/main.go)
 #
 # Usage: build_gobin_fixtures.sh DIR; then GOTRACE_TEST_BINARIES=DIR test_gobin
@@ -27,6 +28,16 @@ build() { # variant cgo flags...
 
 symbols() { # variant twin
 	"$go" tool nm "$out/$2" >"$out/$1.nm"
+}
+
+# "m.curg 184": what the DWARF says of the fields in struct gobin_runtime.
+offsets() { # variant
+	command -v llvm-dwarfdump >/dev/null || return 0
+	for s in g m p mcache; do
+		llvm-dwarfdump --debug-info --name=runtime.$s --show-children "$out/$1" |
+			awk -v s=$s '/DW_AT_name/ { gsub(/[("\)]/, "", $2); n = $2 }
+				/DW_AT_data_member_location/ { gsub(/[()]/, "", $2); print s "." n, $2 }'
+	done >"$out/$1.offsets"
 }
 
 # Damage of the kind packers and hardening scripts do; the program still runs.
@@ -79,6 +90,7 @@ for root in $roots; do
 	patch_elf nobuildinfo stripped nobuildinfo-stripped
 	patch_elf nobuildinfo pie-nosect nobuildinfo-pie-nosect
 	patch_elf nobuildinfo ext-pie-nosect nobuildinfo-ext-pie-nosect
+	offsets plain
 	for v in plain pie ext ext-pie; do
 		symbols $v $v
 	done

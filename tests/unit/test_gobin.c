@@ -367,6 +367,45 @@ static void check_info(struct binary *b)
 			info->path);
 }
 
+/* Optional truth: the script writes it for unstripped binaries if it has a DWARF reader. */
+static void check_offsets(struct binary *b)
+{
+	const struct gobin_runtime *r = gobin__runtime(b->gb);
+	const struct {
+		const char *name;
+		unsigned int offset;
+	} fields[] = {
+		{ "g.m", r->g_m },
+		{ "m.p", r->m_p },
+		{ "m.curg", r->m_curg },
+		{ "p.mcache", r->p_mcache },
+		{ "mcache.tiny", r->mcache_tiny },
+		{ "mcache.tinyoffset", r->mcache_tiny + 8u },
+	};
+	char path[4200], name[256];
+	unsigned int found = 0;
+	int offset;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s.offsets", b->path);
+	f = fopen(path, "r");
+	if (!f)
+		return;
+	while (fscanf(f, "%255s %i", name, &offset) == 2) {
+		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+			if (strcmp(name, fields[i].name))
+				continue;
+			found++;
+			if ((unsigned int)offset != fields[i].offset)
+				differs(b, "%s is at %u, expected %d", name, fields[i].offset,
+					offset);
+		}
+	}
+	fclose(f);
+	if (found != sizeof(fields) / sizeof(fields[0]))
+		differs(b, "%u runtime fields in %s", found, path);
+}
+
 static unsigned int check_binary(const char *dir, const char *variant)
 {
 	struct binary b = { .variant = variant };
@@ -387,6 +426,7 @@ static unsigned int check_binary(const char *dir, const char *variant)
 	check_info(&b);
 	check_functions(&b);
 	check_symbols(&b);
+	check_offsets(&b);
 	snprintf(out, sizeof(out), "%s.out", b.path);
 	truth = fopen(out, "r");
 	assert_non_null(truth);
