@@ -11,6 +11,7 @@ suite=${1:-bookworm}
 command -v debootstrap > /dev/null || apt-get install -y -qq debootstrap > /dev/null
 
 root=$(mktemp -d "${TMPDIR:-/tmp}/gotrace-$suite.XXXXXX")
+chmod 755 "$root"
 unmount() {
 	for dir in sys dev proc; do
 		umount -R "$root/$dir" 2> /dev/null || true
@@ -28,12 +29,14 @@ mount -t sysfs sys "$root/sys"
 mount --rbind /dev "$root/dev"
 mount --make-rslave "$root/dev"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
+# The host may reach the network through a proxy that has a certificate authority of its own.
+cp /etc/ssl/certs/ca-certificates.crt "$root/root/host-ca.crt" 2> /dev/null || true
 git clone -q . "$root/root/gotrace"
 
 run() {
 	echo "== $suite: $*"
 	env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-		LANG=C.UTF-8 chroot "$root" sh -c "cd /root/gotrace && $*"
+		LANG=C.UTF-8 SSL_CERT_FILE=/root/host-ca.crt chroot "$root" sh -c "cd /root/gotrace && $*"
 }
 run make demo
 run make test

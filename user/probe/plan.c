@@ -230,6 +230,11 @@ int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan)
 	plan->npoints = 0;
 	plan->rest_min = 0;
 	plan->why[0] = '\0';
+	/* Then the version is a lower bound, and the runtime's layout that of another Go perhaps. */
+	if (gobin__info(gb)->version_source == GOBIN_VERSION_PCLNTAB) {
+		snprintf(plan->why, sizeof(plan->why), "the binary does not say which Go built it");
+		return -ENOTSUP;
+	}
 	max = plan_specialised(gb, plan);
 	if (max > 0)
 		err = plan_general(gb, plan, max);
