@@ -8,10 +8,10 @@ from lib import equal, expect
 
 # Minor versions of Go where nothing can happen between the probe and the runtime's look at its
 # block of tiny objects, so that their bytes are exact. In 1.20 to 1.23 mallocgc first calls
-# deductAssistCredit, in 1.24 to 1.26 mallocgcTiny: a goroutine that is to be preempted stops at
-# their stack check and goes on with another P and another block. A GC assist does the same in all.
-TINY_EXACT = (18, 19, 27)
-# Blocks by which a run may be off elsewhere.
+# deductAssistCredit: a goroutine that is to be preempted stops at its stack check and goes on with
+# another P and another block. A GC assist does the same in all versions.
+TINY_EXACT = (18, 19, 24, 25, 26, 27)
+# Blocks of 16 bytes by which a run may be off elsewhere.
 TINY_SLACK = 64
 
 
