@@ -69,11 +69,11 @@ class Profile:
         return (sum(s.objects for s in self.samples), sum(s.bytes for s in self.samples))
 
     def sites(self):
-        """(objects, bytes) by leaf function."""
+        """(objects, bytes) by call site, which is the leaf's (function, file, line)."""
         out = {}
         for s in self.samples:
-            objects, size = out.get(s.frames[0][0], (0, 0))
-            out[s.frames[0][0]] = (objects + s.objects, size + s.bytes)
+            objects, size = out.get(s.frames[0], (0, 0))
+            out[s.frames[0]] = (objects + s.objects, size + s.bytes)
         return out
 
 

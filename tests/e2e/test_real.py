@@ -103,10 +103,11 @@ def check_totals(profile, path, folded, text, tracer):
         equal(int(total.group(1)), wanted, f"total of pprof -top, {index}")
     equal(raw_totals(lib.go_tool_pprof("-raw", path)), (objects, size), "sums of pprof -raw")
     tree = lib.go_tool_pprof("-tree", path)
-    leaf = max(profile.sites().items(), key=lambda item: item[1][1])[0]
+    (leaf, file, line), _ = max(profile.sites().items(), key=lambda item: item[1][1])
     expect(leaf in tree, f"pprof -tree does not show {leaf}")
     expect(str(objects) in text.replace(",", ""), f"no {objects} objects in the text: {text[:600]}")
-    expect(leaf in text, f"the text does not show {leaf}")
+    site = f"{os.path.basename(file)}:{line}"
+    expect(site in text, f"the text does not show {site}, {leaf}")
 
 
 def raw_totals(raw):

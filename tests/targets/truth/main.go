@@ -36,18 +36,19 @@ func main() {
 	table = sites
 	runtime.GOMAXPROCS(4)
 	warmGoroutines(640)
+	warmThreads(24)
 	ready := []byte("ready " + strconv.Itoa(os.Getpid()) + "\n")
 	done := []byte("done\n")
 	for round := 0; round <= warmRounds; round++ {
-		if round < warmRounds {
-			runtime.GC()
-		} else {
+		runtime.GC() // and no cycle is under way afterwards, which might allocate
+		if round == warmRounds {
 			rawWrite(ready)
 			waitByte()
 			runtime.ReadMemStats(&m0)
 		}
 		runAll()
 	}
+	runtime.GC()
 	runtime.ReadMemStats(&m1)
 	rawWrite(done)
 	waitByte()

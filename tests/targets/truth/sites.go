@@ -32,7 +32,7 @@ var sites = append(append([]site{
 	{name: "defer start", n: 101, each: -1, size: -1, run: siteDeferStart},
 	{name: "deferred", n: 1087, each: 1, size: 112, typ: (*tDefer)(nil), via: "newobject", run: siteDeferred},
 	{name: "panic", n: 103, each: -1, size: -1, run: sitePanic},
-	{name: "go", n: 211, each: 1, size: 24, via: "closure", run: siteGo},
+	{name: "go", n: 211, each: 1, size: 24, via: "closure", shared: true, run: siteGo},
 	{name: "workers", n: 211, each: workers, size: 144, typ: (*tWorker)(nil), via: "newobject",
 		shared: true, run: siteWorkers},
 	{name: "workers tiny", n: 307, each: workers, size: 7, typ: (*[7]byte)(nil), via: "newobject",
