@@ -202,6 +202,7 @@ static int plan_general(const struct gobin *gb, struct probe_plan *plan, int max
 /* Adds every specialised allocator. Returns the largest class served, 0: none, or -ENOTSUP. */
 static int plan_specialised(const struct gobin *gb, struct probe_plan *plan)
 {
+	const char *names[PROBE_POINTS_MAX];
 	uint64_t n = gobin__info(gb)->nfuncs;
 	struct gobin_func f;
 	int class, max = 0, err = 0;
@@ -219,6 +220,13 @@ static int plan_specialised(const struct gobin *gb, struct probe_plan *plan)
 			max = class;
 		if (add_point(plan, gb, &f, PROBE_ALLOC_PUSH))
 			err = -ENOTSUP;
+	}
+	for (int i = 0; i < plan->npoints; i++)
+		names[i] = plan->points[i].func;
+	if (!err && max && is_inlined_into(gb, names, plan->npoints, MALLOCGC)) {
+		snprintf(plan->why, sizeof(plan->why), "a specialised allocator is inlined into "
+			 MALLOCGC ": allocations would be missed");
+		err = -ENOTSUP;
 	}
 	return err ? err : max;
 }

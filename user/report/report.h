@@ -57,7 +57,6 @@ struct report_run {
 	struct report_mapping mapping;
 	double ns_per_hit;		/* measured cost of one probe hit, 0: not measured */
 	double target_cpu_ns;		/* CPU time the target used since the start, 0: unknown */
-	int ncpu_target;		/* reserved for rates; number of online CPUs */
 };
 
 enum report_metric {
