@@ -296,6 +296,8 @@ void args__parse(int argc, char **argv, struct args *out)
 		argc--;
 		argv++;
 	}
+	/* What the messages of argp and getopt begin with. */
+	program_invocation_name = argv[0] = program_invocation_short_name;
 	argp_err_exit_status = EXIT_USAGE;
 	setenv("ARGP_HELP_FMT", "opt-doc-col=26,rmargin=84", 0);
 	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &p);

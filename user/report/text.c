@@ -121,13 +121,24 @@ static const char *place_of(struct text *t, const struct report_frame *f)
 	return place;
 }
 
-/* A function's name in at most width characters: whole, without its directories, or cut. */
+static bool fits(const char *s, int width)
+{
+	return width >= 0 && report_print__width(s) <= (size_t)width;
+}
+
+/*
+ * A function's name in at most width characters: whole, without its directories, without its package
+ * (which the file's name beside it often tells), or cut.
+ */
 static const char *fit_func(struct text *t, const char *func, int width)
 {
-	const char *name = clean(t, func);
+	const char *name = clean(t, func), *bare;
 
-	if (width < 0 || report_print__width(name) > (size_t)width)
+	if (!fits(name, width))
 		name = report_print__short_func(name);
+	bare = strchr(name, '.');
+	if (!fits(name, width) && bare && fits(bare + 1, width))
+		name = bare + 1;
 	return shorten(t, name, width);
 }
 
