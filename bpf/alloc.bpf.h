@@ -197,7 +197,31 @@ static __always_inline void attribute(struct pt_regs *ctx, struct gt_cpu *cpu, _
 		count_cut(cpu, h.cut);
 }
 
-static __always_inline int alloc_hit(struct pt_regs *ctx, bool stack_check, __u64 min)
+/* Where a probe stands; a constant in each program. */
+enum site {
+	SITE_PUSH,
+	SITE_CHECK,
+	SITE_DIRECT,
+};
+
+/* Is this hit none of ours to count? It is not a call yet, or it is counted at its caller. */
+static __always_inline bool is_left_out(struct pt_regs *ctx, enum site site)
+{
+	__u64 ret = 0;
+
+	switch (site) {
+	case SITE_CHECK:
+		/* CF or ZF set: the jump to grow the stack is taken, and the function starts again. */
+		return ctx->flags & 0x41;
+	case SITE_DIRECT:
+		bpf_probe_read_user(&ret, sizeof(ret), (void *)ctx->sp);
+		return ret - cfg.caller_start < cfg.caller_end - cfg.caller_start;
+	default:
+		return false;
+	}
+}
+
+static __always_inline int alloc_hit(struct pt_regs *ctx, enum site site)
 {
 	struct gt_cpu *cpu;
 	__u64 size = ctx->ax;
@@ -206,14 +230,10 @@ static __always_inline int alloc_hit(struct pt_regs *ctx, bool stack_check, __u6
 	cpu = bpf_map_lookup_elem(&cpus, &slot);
 	if (!cpu)
 		return 0;
-	/* On the stack check's own jump: CF or ZF set means that it is taken, to grow the stack and
-	 * start the function again. */
-	if (stack_check && ctx->flags & 0x41) {
-		count(cpu->restarts, 1);
+	if (is_left_out(ctx, site)) {
+		count(cpu->left_out, 1);
 		return 0;
 	}
-	if (size < min)
-		return 0;
 	if (!size) {
 		count(cpu->zero, 1);
 		return 0;

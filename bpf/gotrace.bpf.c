@@ -18,21 +18,21 @@
 SEC("uprobe")
 int gt_alloc_push(struct pt_regs *ctx)
 {
-	return alloc_hit(ctx, false, 0);
+	return alloc_hit(ctx, SITE_PUSH);
 }
 
 /* On the stack check's own jump (before Go 1.21, which has no push). */
 SEC("uprobe")
 int gt_alloc_check(struct pt_regs *ctx)
 {
-	return alloc_hit(ctx, true, 0);
+	return alloc_hit(ctx, SITE_CHECK);
 }
 
-/* On mallocgc where specialised allocators with probes of their own serve the small requests. */
+/* On a specialised allocator where mallocgc, which calls it too, has a probe of its own. */
 SEC("uprobe")
-int gt_alloc_rest(struct pt_regs *ctx)
+int gt_alloc_direct(struct pt_regs *ctx)
 {
-	return alloc_hit(ctx, false, cfg.rest_min);
+	return alloc_hit(ctx, SITE_DIRECT);
 }
 
 char LICENSE[] SEC("license") = "GPL";

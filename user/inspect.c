@@ -31,7 +31,7 @@ static const char *const version_names[] = {
 static const char *const site_names[] = {
 	[PROBE_ALLOC_PUSH] = "push %rbp",
 	[PROBE_ALLOC_CHECK] = "stack check, restarts left out",
-	[PROBE_ALLOC_REST] = "push %rbp, unspecialised sizes",
+	[PROBE_ALLOC_DIRECT] = "push %rbp, mallocgc's calls left out",
 };
 
 static void print_bytes(const struct probe_point *p)

@@ -239,8 +239,8 @@ static void print_stats(const struct session *s, double seconds)
 		cpu, seconds > 0 ? 100 * cpu / seconds : 0, ru.ru_maxrss);
 	fprintf(stderr, "gotrace: tables: %u of %u (call site, type) pairs, %u of %u stacks\n",
 		use.allocs, use.max_allocs, use.stacks, use.max_stacks);
-	fprintf(stderr, "gotrace: hits: %" PRIu64 " counted, %" PRIu64 " restarts left out, %" PRIu64
-		" of zero size, %" PRIu64 " walks repeated; by %s\n", c->seen, c->restarts, c->zero,
+	fprintf(stderr, "gotrace: hits: %" PRIu64 " counted, %" PRIu64 " left out, %" PRIu64
+		" of zero size, %" PRIu64 " walks repeated; by %s\n", c->seen, c->left_out, c->zero,
 		c->retries, s->multi ? "uprobe_multi" : "perf events");
 }
 

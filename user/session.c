@@ -55,7 +55,7 @@ uint64_t session__hits(const struct session *s)
 {
 	const struct model_counters *c = model__counters(s->model);
 
-	return c->seen + c->restarts + c->zero;
+	return c->seen + c->left_out + c->zero;
 }
 
 static void note(const struct session *s, const char *what)

@@ -21,10 +21,11 @@
 
 struct gt_config {
 	__gt_u64 text_start, text_end;	/* Go code of the process: a stack's frames lie in it */
+	__gt_u64 caller_start, caller_end; /* gt_alloc_direct leaves out calls from this function */
 	__gt_u32 small_max;		/* largest request served from a size class */
 	__gt_u32 header_min;		/* larger ones with pointers get a malloc header ... */
 	__gt_u32 header;		/* ... of so many bytes; 0: this Go has none */
-	__gt_u32 rest_min;		/* gt_alloc_rest ignores smaller requests */
+	__gt_u32 pad;
 	__gt_u32 g_m, m_p, p_mcache, mcache_tiny;
 	__gt_u64 id_mask;		/* bits of a stack id in use: all, but for tests of collisions */
 	__gt_u16 class_small[GT_CLASS_SMALL];

@@ -81,7 +81,7 @@ struct gt_lost_count {
 
 struct gt_cpu {
 	__gt_u64 seen;			/* allocations that reached the program */
-	__gt_u64 restarts;		/* hits left out: the stack check is about to grow the stack */
+	__gt_u64 left_out;		/* hits that are no calls, or are counted at their caller */
 	__gt_u64 zero;			/* requests of 0 bytes, which allocate nothing */
 	__gt_u64 cut_depth;		/* walks cut short, by cause */
 	__gt_u64 cut_read;

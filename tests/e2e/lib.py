@@ -117,9 +117,10 @@ BUILD_MODES = {
 }
 
 
-def build(target, version=DEFAULT_GO, mode="plain"):
-    """Builds tests/targets/TARGET; the path of the executable."""
-    flags, cgo = BUILD_MODES[mode]
+def build(target, version=DEFAULT_GO, mode="plain", more=()):
+    """Builds tests/targets/TARGET; the path of the executable. more: flags of a mode of one's own."""
+    flags, cgo = BUILD_MODES.get(mode, ([], False))
+    flags = [*flags, *more]
     root = goroot(version)
     os.makedirs(BUILT, exist_ok=True)
     path = os.path.join(BUILT, f"{target}-{version}-{mode}")

@@ -26,7 +26,24 @@ def matrix_test(version, mode):
     return test
 
 
+def pgo_test(version):
+    """A profile-guided build: the compiler dissolves some of the allocators into their callers."""
+    def test():
+        with lib.workdir() as directory:
+            profile = os.path.join(directory, "cpu.pprof")
+            code, _, err = lib.run([lib.build("hot", version), profile, "4"])
+            lib.equal((code, err), (0, ""), "profiled run")
+            path = lib.build("truth", version, "pgo", [f"-pgo={profile}"])
+            _, plan, _ = lib.run([lib.GOTRACE, "inspect", path])
+            # With mallocgc probed itself, its callees' stack checks come between probe and block.
+            whole = "runtime.mallocgc " in plan
+            exact.check(path, directory, tiny=exact.TINY_SLACK if whole else 0)
+    return test
+
+
 def tests():
+    for version in ("1.22", "1.24", "1.27"):
+        yield f"pgo_{version}", pgo_test(version)
     for version in VERSIONS:
         for mode in lib.BUILD_MODES:
             yield f"{version}_{mode}", matrix_test(version, mode)

@@ -176,7 +176,7 @@ static void test_counters(void **state)
 {
 	struct model_counters c = {
 		.seen = 101,
-		.restarts = 3,
+		.left_out = 3,
 		.zero = 5,
 		.cut_depth = 7,
 		.cut_read = 11,
@@ -209,7 +209,7 @@ static void test_counters(void **state)
 	model__counters_since_mark(m, &now);
 	assert_int_equal(now.seen, 37);
 	assert_int_equal(now.zero, 0);
-	assert_int_equal(now.restarts + now.cut_depth + now.cut_read + now.cut_foreign, 0);
+	assert_int_equal(now.left_out + now.cut_depth + now.cut_read + now.cut_foreign, 0);
 	assert_int_equal(now.tiny_unsure + now.retries + now.corrupt_stacks, 0);
 	assert_int_equal(now.nloss, 3);
 	assert_int_equal(now.loss[0].objects, 37);

@@ -83,7 +83,7 @@ static int configure(struct collect *c, const struct collect_options *opts)
 	struct bpf_program *const progs[PROBE_PROG_MAX] = {
 		[PROBE_ALLOC_PUSH] = c->skel->progs.gt_alloc_push,
 		[PROBE_ALLOC_CHECK] = c->skel->progs.gt_alloc_check,
-		[PROBE_ALLOC_REST] = c->skel->progs.gt_alloc_rest,
+		[PROBE_ALLOC_DIRECT] = c->skel->progs.gt_alloc_direct,
 	};
 	int err;
 

@@ -131,7 +131,7 @@ static int drain_allocs(struct collect *c, struct model *m)
 static void add_cpu(struct model_counters *sum, const struct gt_cpu *cpu)
 {
 	sum->seen += cpu->seen;
-	sum->restarts += cpu->restarts;
+	sum->left_out += cpu->left_out;
 	sum->zero += cpu->zero;
 	sum->cut_depth += cpu->cut_depth;
 	sum->cut_read += cpu->cut_read;

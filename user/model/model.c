@@ -208,7 +208,7 @@ void model__counters_since_mark(const struct model *m, struct model_counters *ou
 
 	*out = *now;
 	out->seen = since(now->seen, mark->seen);
-	out->restarts = since(now->restarts, mark->restarts);
+	out->left_out = since(now->left_out, mark->left_out);
 	out->zero = since(now->zero, mark->zero);
 	out->cut_depth = since(now->cut_depth, mark->cut_depth);
 	out->cut_read = since(now->cut_read, mark->cut_read);

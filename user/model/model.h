@@ -43,7 +43,7 @@ struct model_loss {
 /* Counters of the collection as a whole. All cumulative. */
 struct model_counters {
 	uint64_t seen;			/* allocations that reached the probe */
-	uint64_t restarts;		/* hits left out because the function starts again */
+	uint64_t left_out;		/* hits that are no calls, or are counted at their caller */
 	uint64_t zero;			/* zero-size requests */
 	uint64_t cut_depth, cut_read, cut_foreign;	/* walks cut short */
 	uint64_t tiny_unsure;

@@ -2,10 +2,8 @@
 /*
  * The exactly-once set of allocation probes for a binary, and the constants of its runtime.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "probe/plan.h"
@@ -30,39 +28,35 @@ static const char *const leaves[] = {
 
 #define NLEAVES (int)(sizeof(leaves) / sizeof(leaves[0]))
 
-/* The size class of a specialised allocator's name ("...SC7", "...Size3": class or size), or -1. */
-static int specialised_class(const char *name)
+/* Is this an allocator specialised by size class ("...SC7") or size ("...Size3")? */
+static bool is_specialised(const char *name)
 {
 	static const char *const stems[] = {
 		"Tiny", "SmallNoScan", "SmallNoscan", "SmallScanNoHeader", "SmallScanHeader",
 	};
-	char *end;
-	long n;
 
+	if (strncmp(name, MALLOCGC, sizeof(MALLOCGC) - 1))
+		return false;
+	name += sizeof(MALLOCGC) - 1;
 	for (size_t i = 0; i < sizeof(stems) / sizeof(stems[0]); i++) {
-		const char *p = name + sizeof(MALLOCGC) - 1;
+		const char *p = name + strlen(stems[i]);
 
-		if (strncmp(p, stems[i], strlen(stems[i])))
+		if (strncmp(name, stems[i], strlen(stems[i])))
 			continue;
-		p += strlen(stems[i]);
 		if (!strncmp(p, "SC", 2))
 			p += 2;
 		else if (!strncmp(p, "Size", 4))
 			p += 4;
 		else
 			continue;
-		if (!isdigit((unsigned char)*p))
-			continue;
-		n = strtol(p, &end, 10);
-		if (!*end && n >= 0 && n < GOBIN_NCLASS_MAX)
-			return (int)n;
+		if (*p && p[strspn(p, "0123456789")] == '\0')
+			return true;
 	}
-	return -1;
+	return false;
 }
 
-/* Decodes func and adds a point for it, refused or not. prog is what a push site runs. */
-static int add_point(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
-		     enum probe_prog prog)
+/* Decodes func and adds a point for it, refused or not. */
+static int add_point(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func)
 {
 	struct probe_site site = { 0 };
 	struct probe_point *p;
@@ -77,7 +71,6 @@ static int add_point(struct probe_plan *plan, const struct gobin *gb, const stru
 	memset(p, 0, sizeof(*p));
 	snprintf(p->func, sizeof(p->func), "%s", func->name);
 	p->entry = func->entry;
-	p->prog = prog;
 	code = gobin__bytes(gb, func->entry, &avail);
 	if (!code) {
 		snprintf(p->why, sizeof(p->why), "its code is not in the file");
@@ -89,13 +82,7 @@ static int add_point(struct probe_plan *plan, const struct gobin *gb, const stru
 	memcpy(p->bytes, code, p->nbytes);
 	if (probe_site__find(code, avail, func->entry, &site, p->why))
 		return -ENOTSUP;
-	if (site.kind == PROBE_SITE_CHECK) {
-		if (prog == PROBE_ALLOC_REST) {
-			snprintf(p->why, sizeof(p->why), "it has no push %%rbp behind its stack check");
-			return -ENOTSUP;
-		}
-		p->prog = PROBE_ALLOC_CHECK;
-	}
+	p->prog = site.kind == PROBE_SITE_CHECK ? PROBE_ALLOC_CHECK : PROBE_ALLOC_PUSH;
 	p->vaddr = func->entry + site.offset;
 	if (gobin__file_offset(gb, p->vaddr, &p->offset)) {
 		snprintf(p->why, sizeof(p->why), "its code is not in the file");
@@ -158,7 +145,7 @@ static int plan_mallocgc(const struct gobin *gb, struct probe_plan *plan)
 			return -ENOTSUP;
 		}
 	}
-	return add_point(plan, gb, &f, PROBE_ALLOC_PUSH);
+	return add_point(plan, gb, &f);
 }
 
 /* The leaves from the first one on. Returns 1 if they are not all there, 0 or -ENOTSUP if they are. */
@@ -173,83 +160,77 @@ static int plan_leaves(const struct gobin *gb, struct probe_plan *plan, int firs
 	if (is_inlined_into(gb, leaves + first, NLEAVES - first, MALLOCGC))
 		return 1;
 	for (int i = first; i < NLEAVES; i++)
-		if (add_point(plan, gb, &f[i], PROBE_ALLOC_PUSH))
+		if (add_point(plan, gb, &f[i]))
+			err = -ENOTSUP;
+	return err;
+}
+
+/* Adds every specialised allocator. 0 or -ENOTSUP. */
+static int plan_specialised(const struct gobin *gb, struct probe_plan *plan)
+{
+	uint64_t n = gobin__info(gb)->nfuncs;
+	struct gobin_func f;
+	int err = 0;
+
+	for (uint64_t i = 0; i < n; i++)
+		if (!gobin__func(gb, i, &f) && is_specialised(f.name) && !has_point(plan, f.name) &&
+		    add_point(plan, gb, &f))
 			err = -ENOTSUP;
 	return err;
 }
 
 /*
- * What serves the requests that no specialised allocator does (they end with class max): the leaves
- * but for the tiny one, or mallocgc for all larger sizes.
+ * Beside the specialised allocators (their points are made): the leaves but for the tiny one. Where
+ * a profile-guided build has dissolved any of all these into mallocgc, mallocgc counts what comes
+ * its way, and the specialised ones only what they are called for directly.
  */
-static int plan_general(const struct gobin *gb, struct probe_plan *plan, int max)
-{
-	uint32_t classes[GOBIN_NCLASS_MAX];
-	struct gobin_func mallocgc;
-	int err = plan_leaves(gb, plan, 1);
-
-	if (err <= 0)
-		return err;
-	if (max >= gobin__size_classes(gb, classes) ||
-	    gobin__func_by_name(gb, MALLOCGC, &mallocgc)) {
-		snprintf(plan->why, sizeof(plan->why), "the function " MALLOCGC " is missing");
-		return -ENOTSUP;
-	}
-	plan->rest_min = classes[max] + 1;
-	return add_point(plan, gb, &mallocgc, PROBE_ALLOC_REST);
-}
-
-/* Adds every specialised allocator. Returns the largest class served, 0: none, or -ENOTSUP. */
-static int plan_specialised(const struct gobin *gb, struct probe_plan *plan)
+static int plan_beside_specialised(const struct gobin *gb, struct probe_plan *plan)
 {
 	const char *names[PROBE_POINTS_MAX];
-	uint64_t n = gobin__info(gb)->nfuncs;
-	struct gobin_func f;
-	int class, max = 0, err = 0;
+	struct gobin_func mallocgc;
+	int err = 1, n = plan->npoints;
 
-	for (uint64_t i = 0; i < n; i++) {
-		if (gobin__func(gb, i, &f) || strncmp(f.name, MALLOCGC, sizeof(MALLOCGC) - 1))
-			continue;
-		class = specialised_class(f.name);
-		if (class < 0 || has_point(plan, f.name))
-			continue;
-		/* "...Size3" of the tiny allocators is a size in bytes: all are served by class 2. */
-		if (strstr(f.name, "Size"))
-			class = 2;
-		if (class > max)
-			max = class;
-		if (add_point(plan, gb, &f, PROBE_ALLOC_PUSH))
-			err = -ENOTSUP;
-	}
-	for (int i = 0; i < plan->npoints; i++)
+	for (int i = 0; i < n; i++)
 		names[i] = plan->points[i].func;
-	if (!err && max && is_inlined_into(gb, names, plan->npoints, MALLOCGC)) {
-		snprintf(plan->why, sizeof(plan->why), "a specialised allocator is inlined into "
-			 MALLOCGC ": allocations would be missed");
-		err = -ENOTSUP;
+	if (!is_inlined_into(gb, names, n, MALLOCGC))
+		err = plan_leaves(gb, plan, 1);
+	if (err <= 0)
+		return err;
+	err = plan_mallocgc(gb, plan);
+	if (err || gobin__func_by_name(gb, MALLOCGC, &mallocgc))
+		return -ENOTSUP;
+	plan->caller_start = mallocgc.entry;
+	plan->caller_end = mallocgc.end;
+	for (int i = 0; i < n; i++) {
+		if (plan->points[i].prog != PROBE_ALLOC_PUSH) {
+			snprintf(plan->points[i].why, PROBE_WHY_MAX, "it has no push %%rbp");
+			return -ENOTSUP;
+		}
+		plan->points[i].prog = PROBE_ALLOC_DIRECT;
 	}
-	return err ? err : max;
+	return 0;
 }
 
 int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan)
 {
-	int max, err;
+	int err;
 
 	plan->npoints = 0;
-	plan->rest_min = 0;
+	plan->caller_start = plan->caller_end = 0;
 	plan->why[0] = '\0';
 	/* Then the version is a lower bound, and the runtime's layout that of another Go perhaps. */
 	if (gobin__info(gb)->version_source == GOBIN_VERSION_PCLNTAB) {
 		snprintf(plan->why, sizeof(plan->why), "the binary does not say which Go built it");
 		return -ENOTSUP;
 	}
-	max = plan_specialised(gb, plan);
-	if (max > 0)
-		err = plan_general(gb, plan, max);
-	else
-		err = max < 0 ? max : plan_leaves(gb, plan, 0);
-	if (err > 0)
-		err = plan_mallocgc(gb, plan);
+	err = plan_specialised(gb, plan);
+	if (!err && plan->npoints) {
+		err = plan_beside_specialised(gb, plan);
+	} else if (!err) {
+		err = plan_leaves(gb, plan, 0);
+		if (err > 0)
+			err = plan_mallocgc(gb, plan);
+	}
 	if (!err)
 		return 0;
 	for (int i = 0; i < plan->npoints && !plan->why[0]; i++)
@@ -291,7 +272,8 @@ void probe_plan__config(const struct probe_plan *plan, const struct gobin *gb, u
 	cfg->small_max = rt->small_max;
 	cfg->header_min = rt->header_min;
 	cfg->header = rt->malloc_header;
-	cfg->rest_min = plan->rest_min;
+	cfg->caller_start = plan->caller_start + bias;
+	cfg->caller_end = plan->caller_end + bias;
 	cfg->g_m = rt->g_m;
 	cfg->m_p = rt->m_p;
 	cfg->p_mcache = rt->p_mcache;

@@ -17,7 +17,7 @@
 enum probe_prog {
 	PROBE_ALLOC_PUSH = 0,
 	PROBE_ALLOC_CHECK = 1,
-	PROBE_ALLOC_REST = 2,
+	PROBE_ALLOC_DIRECT = 2,
 	PROBE_PROG_MAX = 3,
 };
 
@@ -40,7 +40,7 @@ struct probe_point {
 struct probe_plan {
 	struct probe_point points[PROBE_POINTS_MAX];
 	int npoints;
-	uint32_t rest_min;		/* for PROBE_ALLOC_REST: smallest size it counts */
+	uint64_t caller_start, caller_end; /* whose calls PROBE_ALLOC_DIRECT leaves out; 0: unused */
 	char why[PROBE_WHY_MAX];	/* why there is no plan; "" if there is one */
 };
 

@@ -379,7 +379,7 @@ static void print_losses(struct text *t)
 static void print_cost(struct text *t)
 {
 	const struct model_counters *c = &t->p->counters;
-	uint64_t hits = c->seen + c->restarts + c->zero;
+	uint64_t hits = c->seen + c->left_out + c->zero;
 	double ns = hits * t->run->ns_per_hit;
 
 	report_print__f(&t->out, "probe cost: ");
