@@ -117,6 +117,8 @@ static void add_glob(struct argp_state *state, const char **list, const char *gl
 
 static void parse_events(struct argp_state *state, char *list)
 {
+	if (!*list)
+		argp_error(state, "no events: this version traces alloc");
 	for (char *p = strtok(list, ","); p; p = strtok(NULL, ","))
 		if (strcmp(p, "alloc"))
 			argp_error(state, "no event '%s': this version traces alloc", p);
