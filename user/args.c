@@ -28,27 +28,28 @@ static const struct argp_option options[] = {
 	  "How allocations are counted: auto, exact (each one); default auto, which is exact", 2 },
 	{ NULL, 0, NULL, 0, "OUTPUT", 3 },
 	{ "output", 'o', "FILE", 0,
-	  "Write a report when tracing ends; the suffix names the format (.txt .folded .pb.gz); "
-	  "repeatable; '-' is stdout; %p pid, %t UTC time, %h host, %c command", 3 },
-	{ "format", 'f', "FMT", 0, "Format of the outputs: text, folded, pprof", 3 },
-	{ "interval", 'i', "TIME", 0, "Refresh or print every TIME (default 1s)", 3 },
-	{ "metric", 'm', "NAME", 0, "What tables and folded show: bytes, objects (default bytes)", 3 },
+	  "Write a report when tracing ends, and on USR1; the suffix names the format "
+	  "(.txt .folded .pb.gz); '-' is stdout; %p pid, %t UTC time, %h host, %c command; "
+	  "repeatable", 3 },
+	{ "format", 'f', "FMT", 0, "Format of all outputs: text, folded, pprof; without -o on stdout", 3 },
+	{ "interval", 'i', "TIME", 0, "Print the call sites every TIME (default 1s)", 3 },
+	{ "metric", 'm', "NAME", 0,
+	  "What tables are sorted by and folded shows: bytes, objects (default bytes)", 3 },
 	{ "top", 'T', "N", 0, "Rows of a table (default 20)", 3 },
 	{ "force", OPT_FORCE, NULL, 0, "Overwrite outputs that exist", 3 },
 	{ NULL, 0, NULL, 0, "FILTERS", 4 },
-	{ "include", 'I', "GLOB", 0, "Only stacks with a function that matches; repeatable", 4 },
-	{ "exclude", 'X', "GLOB", 0, "No stacks with a function that matches; repeatable", 4 },
+	{ "include", 'I', "GLOB", 0, "Only stacks with a function whose name matches; repeatable", 4 },
+	{ "exclude", 'X', "GLOB", 0, "No stacks with a function whose name matches; repeatable", 4 },
 	{ "runtime-frames", OPT_RUNTIME_FRAMES, NULL, 0,
 	  "Keep the runtime's own frames at the top of stacks", 4 },
 	{ NULL, 0, NULL, 0, "LIMITS", 5 },
 	{ "duration", 'd', "TIME", 0,
-	  "Stop after TIME; a bare number is seconds, else with ms, s, m, h (default: until Ctrl-C)",
-	  5 },
+	  "Stop after TIME: a number of seconds, or with ms, s, m, h (default: until Ctrl-C)", 5 },
 	{ NULL, 0, NULL, 0, "MISC", 6 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "Check everything, attach nothing", 6 },
 	{ "stats", OPT_STATS, NULL, 0, "Show gotrace's own cost and the fill of its tables", 6 },
 	{ "quiet", 'q', NULL, 0, "Only errors on stderr", 6 },
-	{ "verbose", 'v', NULL, 0, "Say more; -vv adds libbpf's log", 6 },
+	{ "verbose", 'v', NULL, 0, "Show the probes' code bytes; -vv adds libbpf's log", 6 },
 	{ "version", 'V', NULL, 0, "Print the version and exit", 6 },
 	{ "help", 'h', NULL, 0, "Print this help and exit", 6 },
 	{ 0 },
@@ -57,10 +58,10 @@ static const struct argp_option options[] = {
 static const char doc[] =
 	"Shows which lines of a running Go program allocate how much.\v"
 	"Examples:\n"
-	"  sudo gotrace -p 4711                     tables every second, a summary on Ctrl-C\n"
-	"  sudo gotrace -p 4711 -d 30 -o a.pb.gz    30 s into a profile for go tool pprof\n"
-	"  sudo gotrace -p 4711 -d 10 -f folded -o - | flamegraph.pl --colors mem > a.svg\n"
-	"  gotrace inspect ./server                 what gotrace sees in a binary\n"
+	"  sudo gotrace -p 4711                   a table a second, a summary at Ctrl-C\n"
+	"  sudo gotrace -p 4711 -d 30 -o a.pb.gz  30 s into a profile for go tool pprof\n"
+	"  sudo gotrace -p 4711 -d 9 -f folded | flamegraph.pl --colors=mem > a.svg\n"
+	"  gotrace inspect ./server               what gotrace sees in a binary\n"
 	"\n"
 	"Exit codes: 0 ok, 1 failure, 2 usage, 3 this target cannot be traced,\n"
 	"4 not permitted or not supported by this kernel.";
@@ -116,6 +117,8 @@ static void add_glob(struct argp_state *state, const char **list, const char *gl
 
 static void parse_events(struct argp_state *state, char *list)
 {
+	if (!*list)
+		argp_error(state, "no events: this version traces alloc");
 	for (char *p = strtok(list, ","); p; p = strtok(NULL, ","))
 		if (strcmp(p, "alloc"))
 			argp_error(state, "no event '%s': this version traces alloc", p);
@@ -299,7 +302,7 @@ void args__parse(int argc, char **argv, struct args *out)
 	/* What the messages of argp and getopt begin with. */
 	program_invocation_name = argv[0] = program_invocation_short_name;
 	argp_err_exit_status = EXIT_USAGE;
-	setenv("ARGP_HELP_FMT", "opt-doc-col=26,rmargin=84", 0);
+	setenv("ARGP_HELP_FMT", "opt-doc-col=26,rmargin=79", 0);
 	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &p);
 	out->report.include = out->include[0] ? out->include : NULL;
 	out->report.exclude = out->exclude[0] ? out->exclude : NULL;

@@ -100,7 +100,7 @@ int inspect__run(const struct args *args)
 	fd = open_subject(args->subject, path, sizeof(path));
 	if (fd < 0 || !plan) {
 		fprintf(stderr, "gotrace: cannot inspect '%s': %s\n", args->subject,
-			strerror(errno));
+			fd < 0 && errno == ENOENT ? "no such file or process" : strerror(errno));
 		code = fd < 0 && errno == EACCES ? EXIT_KERNEL : EXIT_FAILED;
 		goto cleanup;
 	}

@@ -22,7 +22,7 @@ dir=$(cd "$dir" && pwd)
 build() { # variant cgo flags...
 	variant=$1 cgo=$2
 	shift 2
-	GOROOT=$root GOTOOLCHAIN=local GO111MODULE=off GOFLAGS= GOPROXY=off CGO_ENABLED=$cgo \
+	GOROOT=$root GOTOOLCHAIN=local GO111MODULE=off GOFLAGS='' GOPROXY=off CGO_ENABLED=$cgo \
 		"$root/bin/go" build -o "$out/$variant" "$@" "$src/main.go"
 }
 
@@ -71,7 +71,7 @@ for root in $roots; do
 	case $version in go1.*) ;; *) echo "$root: no Go" >&2; exit 1 ;; esac
 	out=$dir/$version
 	mkdir -p "$out"
-	if [ -e "$out/done" ] && [ "$out/done" -nt "$src/main.go" ]; then
+	if [ -e "$out/done" ] && [ -z "$(find "$src/main.go" -newer "$out/done")" ]; then
 		continue
 	fi
 	rm -f "$out"/*.nm "$out"/*.out

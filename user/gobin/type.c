@@ -77,6 +77,8 @@ int gobin__type_name(const struct gobin *gb, uint64_t vaddr, char *buf, size_t s
 	    !span_holds(name, off, len))
 		return -EBADMSG;
 	name = span_sub(name, off, len);
+	if (!name.base)
+		return -EBADMSG;
 	if (tflag & TFLAG_EXTRA_STAR) {
 		if (len < 2 || name.base[0] != '*')
 			return -EBADMSG;

@@ -50,8 +50,8 @@ struct probe_plan {
  * as it goes in either case.
  *
  * Source: runtime/malloc.go and malloc_generated.go of Go 1.18 to 1.27. Up to 1.26 every allocation
- * passes runtime.mallocgc, from 1.24 on its way to one of five leaves. From 1.27 the compiler calls allocators specialised by size class
- * directly, and mallocgc dispatches to the same ones.
+ * passes runtime.mallocgc, from 1.24 on its way to one of five leaves. From 1.27 the compiler calls
+ * allocators specialised by size class directly, and mallocgc dispatches to the same ones.
  */
 int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan);
 

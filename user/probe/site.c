@@ -68,6 +68,17 @@ static bool is_stack_compare(const cs_insn *insn, x86_reg reg)
 	       (mem->mem.disp == STACKGUARD0 || mem->mem.disp == STACKGUARD1);
 }
 
+/*
+ * The two encodings that Go's assembler makes, rel8 and rel32. A prefix before them changes nothing
+ * for the processor, but the kernel emulates the plain forms only.
+ */
+static bool is_jbe(const cs_insn *insn)
+{
+	return insn->id == X86_INS_JBE &&
+	       ((insn->size == 2 && insn->bytes[0] == 0x76) ||
+		(insn->size == 6 && insn->bytes[0] == 0x0f && insn->bytes[1] == 0x86));
+}
+
 static int refuse(char *why, const struct decoder *d, bool decoded, const char *expected)
 {
 	if (decoded)
@@ -97,7 +108,7 @@ static int find(struct decoder *d, uint64_t entry, struct probe_site *site, char
 	if (!ok || !is_stack_compare(d->insn, compared))
 		return refuse(why, d, ok, "a stack check");
 	ok = next(d);
-	if (!ok || d->insn->id != X86_INS_JBE)
+	if (!ok || !is_jbe(d->insn))
 		return refuse(why, d, ok, "the stack check's jbe");
 	site->kind = PROBE_SITE_CHECK;
 	site->offset = (uint32_t)(d->insn->address - entry);

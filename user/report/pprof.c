@@ -376,7 +376,7 @@ static void add_comments(struct builder *b)
 	if (b->p->filtered.objects)
 		comment_figures(b, "filtered out", &b->p->filtered);
 	add_comment(b, "walks cut short: %llu",
-		    (unsigned long long)(c->cut_depth + c->cut_read + c->cut_foreign));
+		    (unsigned long long)c->cut_depth + c->cut_read + c->cut_foreign);
 }
 
 static void add_time(struct builder *b, bool interval)
@@ -438,6 +438,7 @@ static void gz_run(struct gz_buffer *gz, int flush)
 		ret = deflate(&gz->z, flush);
 		n = sizeof(chunk) - gz->z.avail_out;
 		errno = 0;
+		/* cppcheck-suppress uninitvar; deflate() has written n bytes of it */
 		if (n && fwrite(chunk, 1, n, gz->out) != n)
 			gz->err = errno ? -errno : -EIO;
 	} while (!gz->err && (flush == Z_FINISH ? ret == Z_OK : !gz->z.avail_out));

@@ -70,7 +70,7 @@ static int read_stat(pid_t pid, uint64_t field[STAT_MAX], char *state)
 /* Value of a "Name:\tvalue" line of /proc/PID/status; -1 if there is none. */
 static long status_value(pid_t pid, const char *name)
 {
-	char buf[4096], *p;
+	char buf[4096] = "", *p;
 
 	if (read_proc(pid, "status", buf, sizeof(buf)) < 0)
 		return -1;
