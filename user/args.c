@@ -21,7 +21,7 @@ enum {
 
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "TARGET", 1 },
-	{ "pid", 'p', "PID", 0, "Process to trace", 1 },
+	{ "pid", 'p', "PID", 0, "Process to trace; repeatable", 1 },
 	{ NULL, 0, NULL, 0, "EVENTS", 2 },
 	{ "event", 'e', "LIST", 0, "What to trace: alloc (default alloc)", 2 },
 	{ "alloc", 'a', "MODE", 0,
@@ -173,6 +173,32 @@ static void finish_outputs(struct argp_state *state, struct args *a, const char 
 	}
 }
 
+static void add_pid(struct argp_state *state, struct args *a, const char *text)
+{
+	long n;
+
+	if (!parse_number(text, 1, INT_MAX, &n))
+		argp_error(state, "no pid: '%s'", text);
+	if (a->npids == ARGS_PIDS_MAX)
+		argp_error(state, "more than %d processes", ARGS_PIDS_MAX);
+	for (int i = 0; i < a->npids; i++)
+		if (a->pids[i] == (pid_t)n)
+			argp_error(state, "pid %ld is given twice", n);
+	a->pids[a->npids++] = (pid_t)n;
+}
+
+/* Each process has its own outputs, so their names must differ. */
+static void check_names(struct argp_state *state, const struct args *a)
+{
+	for (int i = 0; i < a->noutputs && a->npids > 1; i++) {
+		const struct args_output *o = &a->outputs[i];
+
+		if (!strcmp(o->name, "-") ? o->format->binary : !strstr(o->name, "%p"))
+			argp_error(state, "'%s': with several processes a name needs %%p, the pid",
+				   o->name);
+	}
+}
+
 struct parse {
 	struct args *args;
 	const char *format;
@@ -189,9 +215,10 @@ static void finish(struct argp_state *state, struct parse *p)
 	}
 	if (a->subject)
 		argp_error(state, "what is '%s'? a process is given as -p PID", a->subject);
-	if (!a->pid)
+	if (!a->npids)
 		argp_error(state, "no target: give one with -p PID");
 	finish_outputs(state, a, p->format);
+	check_names(state, a);
 }
 
 static error_t parse_limit(int key, char *arg, struct argp_state *state, struct args *a)
@@ -200,11 +227,7 @@ static error_t parse_limit(int key, char *arg, struct argp_state *state, struct 
 
 	switch (key) {
 	case 'p':
-		if (!parse_number(arg, 1, INT_MAX, &n))
-			argp_error(state, "no pid: '%s'", arg);
-		if (a->pid)
-			argp_error(state, "one process at a time: -p is given twice");
-		a->pid = (pid_t)n;
+		add_pid(state, a, arg);
 		return 0;
 	case 'd':
 		if (!parse_time(arg, &a->duration_ns))

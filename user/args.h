@@ -22,6 +22,7 @@ enum {
 };
 
 #define ARGS_LIST_MAX 64
+#define ARGS_PIDS_MAX 16
 
 struct args_output {
 	const char *name;		/* as given, with its %p %t %h %c */
@@ -31,7 +32,8 @@ struct args_output {
 struct args {
 	bool inspect;			/* gotrace inspect SUBJECT */
 	const char *subject;
-	pid_t pid;
+	pid_t pids[ARGS_PIDS_MAX];
+	int npids;
 	uint64_t duration_ns;		/* 0: until interrupted */
 	uint64_t interval_ns;
 	bool interval_given;

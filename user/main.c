@@ -11,7 +11,7 @@ int main(int argc, char **argv)
 	int code;
 
 	args__parse(argc, argv, &args);
-	code = args.inspect ? inspect__run(&args) : session__run(&args);
+	code = args.inspect ? inspect__run(&args) : loop__run(&args);
 	args__free(&args);
 	return code;
 }

@@ -16,6 +16,9 @@
 
 #define CLEAR_SCREEN "\033[H\033[2J"
 
+/* Lines of an interval's table that are no rows, and a few to spare for messages. */
+#define TABLE_FRAME 7
+
 static char *output_name(const struct session *s, const struct args_output *o)
 {
 	return report__expand_name(o->name, target__pid(s->target), target__command(s->target),
@@ -62,18 +65,10 @@ static void check_stdout(struct session *s)
 {
 	if (!fflush(stdout) && !ferror(stdout))
 		return;
-	if (!s->stdout_failed)
+	if (!s->screen->failed)
 		complain("stdout", errno ? -errno : -EIO);
-	s->stdout_failed = true;
+	s->screen->failed = true;
 	s->code = EXIT_FAILED;
-}
-
-static void fill_run(struct session *s)
-{
-	uint64_t cpu = target__cpu_ns(s->target);
-
-	if (cpu > s->start_cpu_ns)
-		s->run.target_cpu_ns = (double)(cpu - s->start_cpu_ns);
 }
 
 static int write_format(struct session *s, FILE *out, const struct report_format *format,
@@ -82,7 +77,6 @@ static int write_format(struct session *s, FILE *out, const struct report_format
 	struct report_profile profile;
 	int err;
 
-	fill_run(s);
 	err = report__profile(s->model, names__report(s->names), opts, &profile);
 	if (err)
 		return err;
@@ -91,22 +85,24 @@ static int write_format(struct session *s, FILE *out, const struct report_format
 	return err;
 }
 
-void output__interval(struct session *s)
+void output__interval(struct session *s, bool first)
 {
 	struct report_options opts = s->args->report;
 	struct winsize size;
-	int err;
+	int err, rows;
 
-	if (!s->tables || s->stdout_failed)
+	if (!s->screen->tables || s->screen->failed)
 		return;
 	opts.interval = true;
-	if (s->terminal) {
+	if (s->screen->terminal) {
 		if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col && size.ws_row) {
 			opts.columns = size.ws_col;
-			if (size.ws_row > 8 && opts.top > size.ws_row - 7)
-				opts.top = size.ws_row - 7;
+			rows = size.ws_row / s->screen->sessions - TABLE_FRAME;
+			if (opts.top > rows)
+				opts.top = rows > 1 ? rows : 1;
 		}
-		fputs(CLEAR_SCREEN, stdout);
+		if (first)
+			fputs(CLEAR_SCREEN, stdout);
 	}
 	err = write_format(s, stdout, report__format("text"), &opts);
 	if (err == -ENOMEM)
@@ -159,10 +155,11 @@ void output__write(struct session *s, bool end)
 		write_file(s, i);
 	if (!end && s->args->noutputs)
 		return;
-	if (!s->tables || s->stdout_failed)
+	if (!s->screen->tables || s->screen->failed)
 		return;
-	if (s->terminal) {
-		fputs(CLEAR_SCREEN, stdout);
+	if (s->screen->terminal) {
+		if (s->screen->sessions == 1)
+			fputs(CLEAR_SCREEN, stdout);
 		if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
 			opts.columns = size.ws_col;
 	}
@@ -249,6 +246,8 @@ void output__end_block(const struct session *s)
 	const struct model_time *t = model__time(s->model);
 	double seconds = (double)(t->now_ns - t->start_ns) / 1e9;
 
+	if (s->screen->sessions > 1 && !s->args->quiet)
+		fprintf(stderr, "gotrace: pid %d (%s):\n", s->pid, target__command(s->target));
 	if (!s->args->quiet || model__total_loss(s->model).objects)
 		print_losses(s, seconds);
 	if (!s->args->quiet)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * session: one trace of one process, from opening it to the last report.
+ * What gotrace is asked to do: trace processes, or inspect a binary.
  */
 #ifndef GOTRACE_SESSION_H
 #define GOTRACE_SESSION_H
 
 #include "args.h"
 
-/* Runs the whole trace. Returns gotrace's exit code; every failure has been reported on stderr. */
-int session__run(const struct args *args);
+/* Traces until told to stop. Returns the exit code; every failure has been reported on stderr. */
+int loop__run(const struct args *args);
 
 /* "gotrace inspect": what gotrace sees in a binary or a process. Returns the exit code. */
 int inspect__run(const struct args *args);

@@ -13,7 +13,7 @@
 
 static int refuse(const struct session *s, int code, const char *why)
 {
-	fprintf(stderr, "gotrace: cannot trace '%d': %s", s->args->pid, why);
+	fprintf(stderr, "gotrace: cannot trace '%d': %s", s->pid, why);
 	if (code == EXIT_KERNEL && geteuid())
 		fprintf(stderr, "; run: sudo %s", s->args->command_line);
 	fprintf(stderr, "\n");
@@ -23,7 +23,7 @@ static int refuse(const struct session *s, int code, const char *why)
 static int open_target(struct session *s)
 {
 	char why[TARGET_WHY_MAX];
-	int err = target__open(s->args->pid, &s->target, why);
+	int err = target__open(s->pid, &s->target, why);
 
 	switch (-err) {
 	case 0:
@@ -76,7 +76,7 @@ static int plan_probes(struct session *s)
 	if (!err)
 		return 0;
 	snprintf(why, sizeof(why), "no safe place for a probe in %s: %s; try: gotrace inspect -v %d",
-		 gobin__info(s->gb)->version, s->plan->why, s->args->pid);
+		 gobin__info(s->gb)->version, s->plan->why, s->pid);
 	return refuse(s, EXIT_TARGET, why);
 }
 

@@ -118,7 +118,7 @@ BUILD_MODES = {
 
 
 def build(target, version=DEFAULT_GO, mode="plain", more=()):
-    """Builds tests/targets/TARGET; the path of the executable. more: flags of a mode of one's own."""
+    """Builds tests/targets/TARGET; the path of the executable. more: flags of one's own mode."""
     flags, cgo = BUILD_MODES.get(mode, ([], False))
     flags = [*flags, *more]
     root = goroot(version)
@@ -250,8 +250,12 @@ class Gotrace:
             for line in iter(stream.readline, b""):
                 setattr(self, which, getattr(self, which) + line.decode(errors="replace"))
 
+    def started(self):
+        """How many processes it says it is tracing."""
+        return len(re.findall(r"tracing pid \d+", self.err))
+
     def attached(self):
-        return re.search(r"tracing pid \d+", self.err) is not None
+        return self.started() > 0
 
     def wait_attached(self):
         wait_until(lambda: self.attached() or self.child.poll() is not None, ATTACH_TIMEOUT,

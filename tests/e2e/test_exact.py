@@ -4,6 +4,7 @@ import os
 
 import exact
 import lib
+import pprof
 from lib import equal, expect
 
 
@@ -93,3 +94,24 @@ def test_tables_too_small():
             equal(tracer.count("seen"), profile.total()[0], "seen = delivered + lost")
             equal(profile.total()[0], truth["mallocs"], "objects, held against Mallocs")
             exact.check_bytes(truth, profile, quiet=True)
+
+
+def test_two_targets():
+    """Several -p: each process has its own figures, exact, in its own files."""
+    targets = [lib.Truth(lib.build("truth", version)) for version in ("1.19", "1.24")]
+    with lib.workdir() as directory:
+        name = os.path.join(directory, "%p.pb.gz")
+        pids = [word for target in targets for word in ("-p", target.pid)]
+        code, _, err = lib.gotrace(*pids, "-o", os.path.join(directory, "same.pb.gz"))
+        equal(code, 2, f"exit code of two targets with one output ({err.strip()})")
+        tracer = lib.Gotrace(*pids, "-a", "exact", "-o", name).wait_attached()
+        lib.wait_until(lambda: tracer.started() == 2, 20, "two start lines")
+        for target in targets:
+            target.go()
+        tracer.stop()
+        for target in targets:
+            truth = target.finish()
+            profile = pprof.Profile(os.path.join(directory, f"{target.pid}.pb.gz"))
+            equal(profile.total()[0], truth["mallocs"], "objects, held against Mallocs")
+            exact.check_bytes(truth, profile, True)
+            exact.check_sites(truth, profile, True)

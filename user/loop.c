@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The loop: one for all traced processes, no threads. It waits by epoll for a timer, signals and the
+ * targets' pidfds, until the duration is over, somebody says stop, or no target is left.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "session_parts.h"
+
+#define NS_PER_S 1000000000ULL
+
+/* How often the targets' state and the probes' cost are looked at, whatever the interval. */
+#define TICK_MAX_NS NS_PER_S
+
+struct loop {
+	const struct args *args;
+	struct screen screen;
+	struct session *sessions;
+	int nopen;			/* sessions that were opened, wholly or in part */
+	int epoll, timer, signals;
+	uint64_t next_interval_ns;	/* when the next table is due */
+	uint64_t end_ns;		/* when the duration is over; UINT64_MAX: never */
+	bool done;
+};
+
+static void each(struct loop *l, void (*call)(struct session *))
+{
+	for (int i = 0; i < l->args->npids; i++)
+		call(&l->sessions[i]);
+}
+
+static void print_interval(struct loop *l)
+{
+	for (int i = 0; i < l->args->npids; i++) {
+		output__interval(&l->sessions[i], i == 0);
+		model__mark(l->sessions[i].model);
+	}
+}
+
+static void tick(struct loop *l)
+{
+	uint64_t now;
+	bool ended = true;
+
+	each(l, session__tick);
+	for (int i = 0; i < l->args->npids; i++)
+		ended = ended && l->sessions[i].ended;
+	now = session__now_ns();
+	if (now >= l->next_interval_ns && now < l->end_ns && !ended) {
+		print_interval(l);
+		while (l->next_interval_ns <= now)
+			l->next_interval_ns += l->args->interval_ns;
+	}
+	if (ended || now >= l->end_ns || (l->screen.failed && !l->args->noutputs))
+		l->done = true;
+}
+
+/* The timer rings at the next table, the end, or in a second: whatever comes first. */
+static void set_timer(const struct loop *l)
+{
+	uint64_t at = session__now_ns() + TICK_MAX_NS;
+	struct itimerspec spec = { 0 };
+
+	if (at > l->next_interval_ns)
+		at = l->next_interval_ns;
+	if (at > l->end_ns)
+		at = l->end_ns;
+	spec.it_value.tv_sec = (time_t)(at / NS_PER_S);
+	spec.it_value.tv_nsec = (long)(at % NS_PER_S);
+	timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
+/* From the first request to stop on, a second one ends gotrace at once, as signals do by default. */
+static void unblock_stop(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void write_snapshot(struct session *s)
+{
+	session__drain(s);
+	output__write(s, false);
+}
+
+static void on_signal(struct loop *l)
+{
+	struct signalfd_siginfo info;
+
+	while (read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGUSR1:
+			each(l, write_snapshot);
+			break;
+		case SIGWINCH:
+			for (int i = 0; i < l->args->npids && l->screen.terminal; i++)
+				output__interval(&l->sessions[i], i == 0);
+			break;
+		default:
+			unblock_stop();
+			l->done = true;
+		}
+	}
+}
+
+/* Signals are blocked before anything is attached, so that none ends gotrace half-way. */
+static int block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGWINCH);
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static int watch(const struct loop *l, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev);
+}
+
+static int prepare(struct loop *l)
+{
+	int err;
+
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	err = l->epoll < 0 || l->timer < 0 || watch(l, l->timer) || watch(l, l->signals);
+	for (int i = 0; i < l->args->npids && !err; i++) {
+		int fd = target__pidfd(l->sessions[i].target);
+
+		err = fd >= 0 && watch(l, fd);
+	}
+	if (err)
+		fprintf(stderr, "gotrace: cannot wait for events: %s\n", strerror(errno));
+	return err ? EXIT_FAILED : 0;
+}
+
+/* A pidfd stays readable: a target that has gone is looked at once and no longer waited for. */
+static void forget_ended(const struct loop *l)
+{
+	for (int i = 0; i < l->args->npids; i++) {
+		const struct session *s = &l->sessions[i];
+
+		if (s->ended && target__pidfd(s->target) >= 0)
+			epoll_ctl(l->epoll, EPOLL_CTL_DEL, target__pidfd(s->target), NULL);
+	}
+}
+
+static int wait_and_see(struct loop *l)
+{
+	struct epoll_event ev;
+	uint64_t rings;
+	int n;
+
+	l->next_interval_ns = session__now_ns() + l->args->interval_ns;
+	l->end_ns = l->args->duration_ns ? session__now_ns() + l->args->duration_ns : UINT64_MAX;
+	tick(l);
+	while (!l->done) {
+		set_timer(l);
+		n = epoll_wait(l->epoll, &ev, 1, -1);
+		if (n < 0 && errno != EINTR) {
+			fprintf(stderr, "gotrace: waiting failed: %s\n", strerror(errno));
+			return EXIT_FAILED;
+		}
+		if (n <= 0)
+			continue;
+		if (ev.data.fd == l->signals) {
+			on_signal(l);
+			continue;
+		}
+		while (ev.data.fd == l->timer && read(l->timer, &rings, sizeof(rings)) > 0)
+			;
+		tick(l);
+		forget_ended(l);
+	}
+	return 0;
+}
+
+static int open_all(struct loop *l)
+{
+	int code = 0;
+
+	for (int i = 0; i < l->args->npids && !code; i++) {
+		l->nopen++;
+		code = session__open(&l->sessions[i], l->args, l->args->pids[i], &l->screen);
+	}
+	return code ? code : prepare(l);
+}
+
+/*
+ * All probes go before any report is written: that may take its time, and the targets must not pay
+ * for it.
+ */
+static int trace_all(struct loop *l)
+{
+	int code = 0;
+
+	for (int i = 0; i < l->args->npids && !code; i++)
+		code = session__start(&l->sessions[i]);
+	if (code)
+		return code;
+	code = wait_and_see(l);
+	each(l, session__detach);
+	each(l, session__finish);
+	for (int i = 0; i < l->args->npids && !code; i++)
+		code = l->sessions[i].code;
+	return code;
+}
+
+static void choose_screen(struct screen *screen, const struct args *args)
+{
+	screen->terminal = isatty(STDOUT_FILENO) && !args->quiet;
+	screen->tables = !args->noutputs || screen->terminal || args->interval_given;
+	screen->sessions = args->npids;
+	for (int i = 0; i < args->noutputs; i++)
+		if (!strcmp(args->outputs[i].name, "-"))
+			screen->tables = screen->terminal = false;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+int loop__run(const struct args *args)
+{
+	struct loop l = { .args = args, .epoll = -1, .timer = -1 };
+	int code = EXIT_FAILED;
+
+	l.sessions = calloc((size_t)args->npids, sizeof(*l.sessions));
+	if (!l.sessions)
+		return code;
+	choose_screen(&l.screen, args);
+	l.signals = block_signals();
+	code = open_all(&l);
+	for (int i = 0; i < args->npids && !code && args->dry_run; i++)
+		output__start_line(&l.sessions[i]);
+	if (!code && !args->dry_run)
+		code = trace_all(&l);
+	for (int i = 0; i < l.nopen; i++)
+		session__close(&l.sessions[i]);
+	close_fd(l.epoll);
+	close_fd(l.timer);
+	close_fd(l.signals);
+	free(l.sessions);
+	return code;
+}
