@@ -25,8 +25,11 @@ OUT = os.path.join(TOP, ".output", "bench")
 GOTRACE = os.path.join(TOP, "gotrace")
 FLOOR = os.path.join(OUT, "floor")
 SETTLE = 0.3        # s after a tool is attached before its figures count
+SETTLE_SLOW = 1.5   # of a tool that makes the batch it interrupts last that long
 WINDOW = 0.8        # s that are measured
-ONE_LINER = 'uprobe:/proc/%d/exe:runtime.mallocgc { @[ustack] = sum(reg("ax")); }'
+# bpftrace attaches through tracefs, which may not be mounted: it gets one of its own.
+WITH_TRACEFS = 'mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"'
+ONE_LINER = 'uprobe:%s:runtime.mallocgc { @[ustack] = sum(reg("ax")); }'
 
 
 def monotonic_ns():
@@ -39,7 +42,7 @@ class Target:
     def __init__(self, binary, *args):
         self.path = os.path.join(OUT, "target.txt")
         with open(self.path, "w", encoding="ascii") as out:
-            self.process = subprocess.Popen([binary, "-run", "10m", *args], stdout=out)
+            self.process = subprocess.Popen([binary, "-run", "10m", "-batch", "1ms", *args], stdout=out)
         self.pid = self.process.pid
         time.sleep(0.5)
 
@@ -63,8 +66,8 @@ class Target:
         self.process.wait()
 
 
-def window(target):
-    time.sleep(SETTLE)
+def window(target, settle=SETTLE):
+    time.sleep(settle)
     start = monotonic_ns()
     time.sleep(WINDOW)
     return target.cost(start, monotonic_ns())
@@ -82,7 +85,7 @@ def wait_for(stream, text, timeout=60):
     return False
 
 
-def with_tool(target, command, stream, ready):
+def with_tool(target, command, stream, ready, settle=SETTLE):
     """Cost while command runs, which says that it is attached by a line with ready in it."""
     pipes = {stream: subprocess.PIPE}
     other = "stdout" if stream == "stderr" else "stderr"
@@ -91,7 +94,7 @@ def with_tool(target, command, stream, ready):
         try:
             if not wait_for(getattr(tool, stream), ready):
                 return None
-            return window(target)
+            return window(target, settle)
         finally:
             tool.send_signal(signal.SIGINT)
             try:
@@ -110,8 +113,11 @@ def measure(target, tool):
         command = [GOTRACE, "-p", str(target.pid), "-a", "exact", "--force",
                    "-o", os.path.join(OUT, "out.folded")]
         return with_tool(target, command, "stderr", "tracing pid")
-    command = ["bpftrace", "-B", "line", "-p", str(target.pid), "-e", ONE_LINER % target.pid]
-    return with_tool(target, command, "stdout", "Attaching")
+    program = ONE_LINER % os.path.realpath(f"/proc/{target.pid}/exe")
+    command = ["bpftrace", "-B", "line", "-p", str(target.pid), "-e", program]
+    if not os.path.exists("/sys/kernel/tracing/uprobe_events"):
+        command = ["unshare", "--mount", "sh", "-c", WITH_TRACEFS, "sh", *command]
+    return with_tool(target, command, "stdout", "Attaching", SETTLE_SLOW)
 
 
 def compare(binary, rounds, *args):
