@@ -45,7 +45,7 @@ UTESTS	:= $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(wildcard tests/unit/test_*.c
 UFLAGS	:= -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 GEN	:= $(OUT)/gen/profile.pb-c.c $(OUT)/gotrace.skel.h
 
-.PHONY: all deps demo test unit e2e bench fuzz chroot-test lint clean vmlinux
+.PHONY: all deps demo test unit e2e bench fuzz chroot-test kernels lint clean vmlinux
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -140,6 +140,10 @@ fuzz:
 # The two commands from a clean clone on a fresh system: make chroot-test SUITE=bookworm
 chroot-test:
 	$(Q)tests/chroot.sh $(SUITE)
+
+# Exactness on other kernels, booted in QEMU: make kernels SUITES="bullseye trixie"
+kernels: gotrace
+	$(Q)tests/matrix/kernels.sh $(SUITES)
 
 lint:
 	$(Q)tests/lint.sh

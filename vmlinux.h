@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The kernel types that bpf/ reads. Made by "make vmlinux" from a kernel's BTF; not edited by hand.
- * Structs hold only the fields that are read: libbpf relocates each access to the running kernel.
+ * Structs of the kernel's own hold only the fields that are read: libbpf relocates each access to the
+ * running kernel.
  */
 #ifndef GOTRACE_VMLINUX_H
 #define GOTRACE_VMLINUX_H
@@ -68,18 +69,13 @@ enum bpf_map_type {
 	__MAX_BPF_MAP_TYPE = 34,
 };
 
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
+/*
+ * The registers as ptrace shows them to user space (arch/x86/include/uapi/asm/ptrace.h). That layout
+ * never changes, so accesses are not relocated, and kernels without BTF do as well as others.
+ */
 struct pt_regs {
-	long unsigned int r14;
-	long unsigned int bp;
-	long unsigned int bx;
-	long unsigned int ax;
-	long unsigned int ip;
-	long unsigned int flags;
-	long unsigned int sp;
+	__u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax;
+	__u64 ip, cs, flags, sp, ss;
 };
-
-#pragma clang attribute pop
 
 #endif /* GOTRACE_VMLINUX_H */

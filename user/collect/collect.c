@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "collect/internal.h"
@@ -58,26 +57,6 @@ static int fail(char *why, int err)
 	}
 }
 
-/*
- * libbpf relocates accesses to kernel structs by the kernel's BTF. A kernel without BTF gets the
- * program's own types instead: all that is read is struct pt_regs, which never changes its layout on
- * x86-64 because ptrace shows it to user space. Returns a path for libbpf, or NULL: not needed.
- */
-static const char *own_btf(int *memfd, char *path, size_t size)
-{
-	const void *elf;
-	size_t len;
-
-	if (!access("/sys/kernel/btf/vmlinux", R_OK))
-		return NULL;
-	elf = gotrace_bpf__elf_bytes(&len);
-	*memfd = memfd_create("gotrace-btf", MFD_CLOEXEC);
-	if (*memfd < 0 || write(*memfd, elf, len) != (ssize_t)len)
-		return NULL;
-	snprintf(path, size, "/proc/self/fd/%d", *memfd);
-	return path;
-}
-
 static int configure(struct collect *c, const struct collect_options *opts)
 {
 	struct bpf_program *const progs[PROBE_PROG_MAX] = {
@@ -103,10 +82,8 @@ static int configure(struct collect *c, const struct collect_options *opts)
 
 int collect__open(const struct collect_options *opts, struct collect **out, char *why)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, open_opts);
 	struct collect *c = calloc(1, sizeof(*c));
-	int memfd = -1, err = -ENOMEM;
-	char path[64];
+	int err = -ENOMEM;
 
 	if (!c)
 		return fail(why, -ENOMEM);
@@ -118,8 +95,7 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 	}
 	c->max_allocs = opts->max_allocs ? opts->max_allocs : default_allocs(c->ncpu);
 	c->max_stacks = opts->max_stacks ? opts->max_stacks : DEFAULT_STACKS;
-	open_opts.btf_custom_path = own_btf(&memfd, path, sizeof(path));
-	c->skel = gotrace_bpf__open_opts(&open_opts);
+	c->skel = gotrace_bpf__open();
 	if (!c->skel) {
 		err = -errno;
 		goto cleanup;
@@ -129,8 +105,6 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 		err = gotrace_bpf__load(c->skel);
 
 cleanup:
-	if (memfd >= 0)
-		close(memfd);
 	if (err) {
 		collect__free(c);
 		return fail(why, err);
