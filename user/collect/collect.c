@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "collect/internal.h"
@@ -40,21 +42,64 @@ static uint32_t default_allocs(int ncpu)
 	return fits < DEFAULT_ALLOCS ? fits : DEFAULT_ALLOCS;
 }
 
+/* Is the kernel in the mode that keeps root from reading its memory, and libbpf from probing? */
+static bool locked_down(void)
+{
+	FILE *file = fopen("/sys/kernel/security/lockdown", "re");
+	char modes[128] = "";
+
+	if (!file)
+		return false;
+	if (!fgets(modes, sizeof(modes), file))
+		modes[0] = 0;
+	fclose(file);
+	return strstr(modes, "[confidentiality]") != NULL;
+}
+
+/* Kernels before 5.11 charge the tables to RLIMIT_MEMLOCK, which libbpf raises where it may. */
+static bool memlock_charged(const struct rlimit *limit)
+{
+	unsigned int major, minor;
+	struct utsname kernel;
+
+	return limit->rlim_cur != RLIM_INFINITY && !uname(&kernel) &&
+	       sscanf(kernel.release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 5 || (major == 5 && minor < 11));
+}
+
+static int not_permitted(char *why)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && memlock_charged(&limit))
+		snprintf(why, COLLECT_WHY_MAX, "not permitted to load BPF programs, or RLIMIT_MEMLOCK "
+			 "(%llu KiB) has no room for their tables: ulimit -l unlimited",
+			 (unsigned long long)limit.rlim_cur / 1024);
+	else
+		snprintf(why, COLLECT_WHY_MAX, "not permitted to load BPF programs");
+	return -EPERM;
+}
+
 static int fail(char *why, int err)
 {
 	switch (-err) {
 	case EPERM:
 	case EACCES:
-		snprintf(why, COLLECT_WHY_MAX, "not permitted to load BPF programs");
-		return -EPERM;
+		return not_permitted(why);
 	case ENOMEM:
 		snprintf(why, COLLECT_WHY_MAX, "no memory for BPF programs and tables");
 		return -ENOMEM;
-	default:
-		snprintf(why, COLLECT_WHY_MAX, "this kernel does not load the BPF programs: %s "
-			 "(-vv shows its log)", strerror(-err));
+	case ENOSYS:
+		snprintf(why, COLLECT_WHY_MAX, "this kernel has no BPF (CONFIG_BPF_SYSCALL)");
 		return -ENOTSUP;
 	}
+	if (locked_down())
+		snprintf(why, COLLECT_WHY_MAX, "the kernel is locked down (confidentiality) and does "
+			 "not load the BPF programs");
+	else
+		snprintf(why, COLLECT_WHY_MAX, "this kernel does not load the BPF programs: %s "
+			 "(-vv shows its log)", strerror(-err));
+	return -ENOTSUP;
 }
 
 static int configure(struct collect *c, const struct collect_options *opts)
