@@ -51,7 +51,7 @@ def check_trace(directory):
            "the text report has another number of objects")
     expect(read(directory, "text").startswith("same "), "the target's text is not its file's")
     equal(read(directory, "left"), "", "processes left behind")
-    times = re.search(r"\d+ probes? attached in .*", tracer.err)
+    times = re.search(r"\d+ probes? attached in \d+ ms, detached in \d+ ms", tracer.err)
     way = re.search(r"by (uprobe_multi|perf events)", tracer.err)
     return f"{profile.total()[0]} objects, {profile.total()[1]} bytes; " \
            f"{times.group()} by {way.group(1)}"
