@@ -41,6 +41,13 @@ check_text() {
 	rm -f memory file
 }
 
+# What a run leaves behind: breakpoints in process $1 of the file $2, processes of gotrace.
+check_left() {
+	check_text "$1" "$2" > "$out/text"
+	grep -l '^State:.Z' /proc/[0-9]*/status > "$out/left" 2> /dev/null
+	pidof gotrace >> "$out/left"
+}
+
 # One run: name of the case, target; the rest are options of gotrace.
 trace() {
 	out=/tmp/results/$1
@@ -67,13 +74,35 @@ trace() {
 	fi
 	wait $tracer
 	echo $? > "$out/code"
-	check_text $target_pid "$target" > "$out/text"
-	grep -l '^State:.Z' /proc/[0-9]*/status > "$out/left" 2> /dev/null
-	pidof gotrace >> "$out/left"
+	check_left $target_pid "$target"
 	printf e >&3
 	exec 3>&-
 	wait $target_pid
 	grep -v -e '^ready' -e '^done' said > "$out/truth.json"
+}
+
+# Attaches to and detaches from a target at full speed, which must go on and count right.
+load() {
+	out=/tmp/results/load-$1
+	target=/targets/$1
+	mkdir "$out"
+	echo "== $out" > /dev/console
+	rm -f in said
+	mkfifo in
+	"$target" -loop 300 -g 4 < in > said &
+	target_pid=$!
+	exec 3> in
+	wait_for 60 '^ready' said
+	for _ in 1 2 3; do
+		gotrace -p $target_pid -a exact -d 1s -o "$out/out.txt" --force 2>> "$out/stderr" ||
+			echo $? >> "$out/code"
+	done
+	check_left $target_pid "$target"
+	echo 7 >&3
+	wait_for 60 '^7 ' said
+	grep '^7 ' said > "$out/answer"
+	exec 3>&-
+	wait $target_pid
 }
 
 # What gotrace says where it may not or cannot: name of the case, then what to run it with.
@@ -115,6 +144,7 @@ GOTRACE_TEST_NO_UPROBE_MULTI=1 trace "go$last-single-uprobes" "$last"
 (ulimit -l 64; trace "go$last-memlock" "$last")
 [ ! -e /sys/kernel/btf/vmlinux ] || without /sys/kernel/btf trace "go$last-no-btf" "$last"
 
+load "$last"
 owner=1000 refused user /bin/setpriv --reuid 1000 --clear-groups
 GOTRACE_TEST_NO_UPROBE_MULTI=1 without /sys/bus/event_source refused no-uprobes env
 case $(cat /tmp/results/kernel) in

@@ -48,17 +48,26 @@ suite_apt() {
 
 # Downloads the kernel of a suite once; prints the path of its image.
 kernel_of() {
-	local suite=$1 package image
+	local suite=$1 package version image
 	suite_apt "$suite" apt-get update > /dev/null || return 1
 	package=$(suite_apt "$suite" apt-cache depends linux-image-cloud-amd64 |
 		sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
 	[ -n "$package" ] || return 1
-	image=$dir/$suite/boot/vmlinuz-${package#linux-image-}
+	version=${package#linux-image-}
+	image=$dir/$suite/vmlinuz-$version
 	if [ ! -s "$image" ]; then
-		(mkdir -p "$dir/$suite" && cd "$dir/$suite" &&
-			suite_apt "$suite" apt-get download "$package" > /dev/null &&
-			dpkg --fsys-tarfile "$package"_*.deb | tar x ./boot && rm "$package"_*.deb) ||
-			return 1
+		# Where there is a linux-binary package, linux-image is an empty one that needs it.
+		if suite_apt "$suite" apt-cache show "linux-binary-$version" > /dev/null 2>&1; then
+			package=linux-binary-$version
+		fi
+		rm -rf "${dir:?}/$suite"
+		mkdir -p "$dir/$suite"
+		(cd "$dir/$suite" && suite_apt "$suite" apt-get download "$package" > /dev/null &&
+			dpkg --fsys-tarfile "$package"_*.deb |
+			tar x --wildcards --transform 's,.*/,,' './*vmlinuz*' &&
+			rm "$package"_*.deb) || return 1
+		# Some are named by their directory only.
+		[ -s "$image" ] || mv "$dir/$suite/vmlinuz" "$image" || return 1
 	fi
 	echo "$image"
 }
