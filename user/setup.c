@@ -153,9 +153,9 @@ static int open_collect(struct session *s)
 	s->multi = probe__has_uprobe_multi();
 	opts.multi = s->multi;
 	if (!s->multi && !s->args->quiet && probe__may_miss())
-		fprintf(stderr, "gotrace: warning: this preemptible kernel skips probes while a bpf() "
-			"call on the same CPU is interrupted, and does not tell; counts may be too "
-			"small (repaired in Linux 6.0)\n");
+		fprintf(stderr, "gotrace: warning: this preemptible kernel skips probes unseen while another "
+			"program's bpf() call on the same CPU is preempted; if there is one, counts "
+			"may be too small (Linux 6.0 does not)\n");
 	err = collect__open(&opts, &s->collect, why);
 	if (!err)
 		return 0;

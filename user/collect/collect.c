@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,23 @@ static int configure(struct collect *c, const struct collect_options *opts)
 	return err ? err : bpf_map__set_max_entries(c->skel->maps.stacks, c->max_stacks);
 }
 
+void collect__undisturbed_begin(const struct collect *c)
+{
+	const struct sched_param lowest = { .sched_priority = 1 };
+
+	/* Without the permission it stays as it is: there was a warning. */
+	if (c->undisturbed)
+		sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest);
+}
+
+void collect__undisturbed_end(const struct collect *c)
+{
+	const struct sched_param none = { 0 };
+
+	if (c->undisturbed)
+		sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
 int collect__open(const struct collect_options *opts, struct collect **out, char *why)
 {
 	struct collect *c = calloc(1, sizeof(*c));
@@ -138,6 +156,7 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 		err = c->ncpu;
 		goto cleanup;
 	}
+	c->undisturbed = !opts->multi && probe__may_miss();
 	c->max_allocs = opts->max_allocs ? opts->max_allocs : default_allocs(c->ncpu);
 	c->max_stacks = opts->max_stacks ? opts->max_stacks : DEFAULT_STACKS;
 	c->skel = gotrace_bpf__open();
@@ -146,8 +165,12 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 		goto cleanup;
 	}
 	err = configure(c, opts);
-	if (!err)
+	if (!err) {
+		/* Loading fills tables, and the cost is measured while the target is traced. */
+		collect__undisturbed_begin(c);
 		err = gotrace_bpf__load(c->skel);
+		collect__undisturbed_end(c);
+	}
 
 cleanup:
 	if (err) {
