@@ -31,8 +31,8 @@ const volatile struct gt_config cfg = {};
 
 /*
  * Uprobe programs may be preempted, and another thread may then run the same program on the same
- * CPU (PREEMPT kernels since 5.16 or so): per-CPU does not mean alone, so counters are added to in
- * one instruction.
+ * CPU (since Linux 6.0, bpf_prog_run_array_sleepable()): per-CPU does not mean alone, so counters are
+ * added to in one instruction.
  */
 #define count(counter, n) ((void)__sync_fetch_and_add(&(counter), (n)))
 

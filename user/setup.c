@@ -152,6 +152,10 @@ static int open_collect(struct session *s)
 		opts.needed[s->plan->points[i].prog] = true;
 	s->multi = probe__has_uprobe_multi();
 	opts.multi = s->multi;
+	if (!s->multi && !s->args->quiet && probe__may_miss())
+		fprintf(stderr, "gotrace: warning: this preemptible kernel skips probes unseen while another "
+			"program's bpf() call on the same CPU is preempted; if there is one, counts "
+			"may be too small (Linux 6.0 does not)\n");
 	err = collect__open(&opts, &s->collect, why);
 	if (!err)
 		return 0;

@@ -18,6 +18,7 @@ import pprof  # noqa: E402
 from lib import equal, expect  # noqa: E402
 
 EXIT_KERNEL = 4
+TIMES = r"\d+ probes? attached in \d+ ms, detached in \d+ ms"
 
 
 def read(*path):
@@ -49,12 +50,30 @@ def check_trace(directory):
               "sum of the folded file")
     expect(str(profile.total()[0]) in read(directory, "out.txt").replace(",", ""),
            "the text report has another number of objects")
-    expect(read(directory, "text").startswith("same "), "the target's text is not its file's")
-    equal(read(directory, "left"), "", "processes left behind")
-    times = re.search(r"\d+ probes? attached in .*", tracer.err)
+    check_left(directory)
+    times = re.search(TIMES, tracer.err)
     way = re.search(r"by (uprobe_multi|perf events)", tracer.err)
     return f"{profile.total()[0]} objects, {profile.total()[1]} bytes; " \
            f"{times.group()} by {way.group(1)}"
+
+
+def check_left(directory):
+    """Neither breakpoints nor processes."""
+    verdict = read(directory, "text")
+    expect(re.fullmatch(r"same [1-9]\d{5,}", verdict), f"text of target and file: {verdict}")
+    equal(read(directory, "left"), "", "processes left behind")
+
+
+def check_load(directory):
+    """Runs on a target at full speed."""
+    said = read(directory, "stderr")
+    expect(not os.path.exists(os.path.join(directory, "code")), f"gotrace failed: {said}")
+    check_left(directory)
+    echo, answer, _, wrong = map(int, read(directory, "answer").split())
+    equal((answer, wrong), (74 * echo + 1332 + 16206, 0), "the target's answer and its errors")
+    seen = re.findall(r"seen (\d+) allocations, lost (\d+)", said)
+    expect(all(int(count) for count, _ in seen), "a run that saw nothing")
+    return f"seen, lost {seen}; {', '.join(re.findall(TIMES, said))}"
 
 
 def check_refused(directory):
@@ -71,7 +90,7 @@ def compare(results):
         directory = os.path.join(results, case)
         if not os.path.isdir(directory):
             continue
-        check = check_refused if case.startswith("refused-") else check_trace
+        check = {"refused": check_refused, "load": check_load}.get(case.split("-")[0], check_trace)
         try:
             print(f"ok kernel {kernel} {case}: {check(directory)}")
         except (lib.Failed, OSError, ValueError, EOFError) as problem:

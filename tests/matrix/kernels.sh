@@ -5,9 +5,9 @@
 # truth target of several Go versions under gotrace there, and compares here.
 # usage: tests/matrix/kernels.sh [SUITE | /path/to/vmlinuz]...
 #
-# A SUITE is a Debian release whose kernel is taken (default: bullseye bookworm trixie
-# trixie-backports, which are Linux 5.10, 6.1, 6.12 and a recent one), in a private apt configuration
-# that uses the mirror of this system. Files: .output/kernels; nothing is installed.
+# A SUITE is a Debian release whose kernel is taken (default: bullseye bookworm trixie and
+# trixie-backports, which are Linux 5.10, 6.1, 6.12 and a recent one), by a private apt
+# configuration that uses the mirror of this system. Files: .output/kernels; nothing is installed.
 # GO_VERSIONS names the Go versions (default: 1.19 1.24 1.27), BOOT_SECONDS limits one boot.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -30,39 +30,49 @@ command -v cpio > /dev/null || need="$need cpio"
 
 # apt, as SUITE would have it. The mirror is the one that this system's own sources name.
 suite_apt() {
-	local apt=$dir/apt-$1 tool=$2 mirror
+	local suite=$1 apt=$dir/apt-$1 tool=$2 mirror keys=/usr/share/keyrings
 	shift 2
 	if [ ! -s "$apt/sources.list" ]; then
+		# shellcheck disable=SC2016 # apt's own variable
 		mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' \
 			'Origin: Debian' 'Component: main' 'Label: Debian' | sort -u | head -n 1)
 		[ -n "$mirror" ] || die "this system's apt sources name no Debian mirror"
 		mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror ${apt##*/apt-} main" \
+		echo "deb [signed-by=$keys/debian-archive-keyring.gpg] $mirror $suite main" \
 			> "$apt/sources.list"
 	fi
 	"$tool" -qq -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- \
 		-o Dir::State="$apt" -o Dir::State::lists="$apt/lists" -o Dir::State::status=/dev/null \
-		-o Dir::Cache="$apt/cache" -o Acquire::Languages=none "$@"
+		-o Dir::Cache="$apt/cache" -o Acquire::Languages=none -o APT::Sandbox::User=root "$@"
 }
 
 # Downloads the kernel of a suite once; prints the path of its image.
 kernel_of() {
-	local suite=$1 package image
+	local suite=$1 package version image
 	suite_apt "$suite" apt-get update > /dev/null || return 1
 	package=$(suite_apt "$suite" apt-cache depends linux-image-cloud-amd64 |
 		sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
 	[ -n "$package" ] || return 1
-	image=$dir/$suite/boot/vmlinuz-${package#linux-image-}
+	version=${package#linux-image-}
+	image=$dir/$suite/vmlinuz-$version
 	if [ ! -s "$image" ]; then
-		(mkdir -p "$dir/$suite" && cd "$dir/$suite" &&
-			suite_apt "$suite" apt-get download "$package" > /dev/null &&
-			dpkg --fsys-tarfile "$package"_*.deb | tar x ./boot && rm "$package"_*.deb) ||
-			return 1
+		# Where there is a linux-binary package, linux-image is an empty one that needs it.
+		if suite_apt "$suite" apt-cache show "linux-binary-$version" > /dev/null 2>&1; then
+			package=linux-binary-$version
+		fi
+		rm -rf "${dir:?}/$suite"
+		mkdir -p "$dir/$suite"
+		(cd "$dir/$suite" && suite_apt "$suite" apt-get download "$package" > /dev/null &&
+			dpkg --fsys-tarfile "$package"_*.deb |
+			tar x --wildcards --transform 's,.*/,,' './*vmlinuz*' &&
+			rm "$package"_*.deb) || return 1
+		# Some are named by their directory only.
+		[ -s "$image" ] || mv "$dir/$suite/vmlinuz" "$image" || return 1
 	fi
 	echo "$image"
 }
 
-# The system that is booted: busybox, gotrace with its libraries, the targets.
+# The system that is booted: busybox, gotrace and setpriv with their libraries, the targets.
 make_initramfs() {
 	local root=$dir/root version
 	rm -rf "$root"
@@ -70,8 +80,9 @@ make_initramfs() {
 	cp /bin/busybox "$root/bin/busybox"
 	ln -s busybox "$root/bin/sh"
 	cp tests/matrix/guest.sh "$root/init"
-	cp gotrace "$root/bin/gotrace"
-	ldd gotrace | sed -n 's/.*\(=> \|^[[:space:]]*\)\(\/[^ ]*\) (.*/\2/p' | while read -r library; do
+	cp gotrace "$(command -v setpriv)" "$root/bin"
+	ldd "$root/bin/gotrace" "$root/bin/setpriv" | grep -o '/[^ ]* (' | sort -u |
+	while read -r library _; do
 		mkdir -p "$root${library%/*}"
 		cp -L "$library" "$root$library"
 	done
@@ -98,6 +109,7 @@ boot() {
 }
 
 # Builds the targets as the end-to-end tests do.
+# shellcheck disable=SC2086 # a list of versions
 tests/matrix/kernels.py build $versions
 make_initramfs
 passed=0 failed=0
@@ -105,8 +117,13 @@ passed=0 failed=0
 for wanted in "$@"; do
 	case $wanted in
 	/*) image=$wanted ;;
-	*) image=$(kernel_of "$wanted") || { echo "FAIL $wanted: no kernel to be had"; failed=$((failed + 1)); continue; } ;;
+	*) image=$(kernel_of "$wanted") || image= ;;
 	esac
+	if [ -z "$image" ]; then
+		echo "FAIL $wanted: no kernel to be had"
+		failed=$((failed + 1))
+		continue
+	fi
 	if ! boot "$image"; then
 		echo "FAIL $wanted: no results (console: .output/kernels/console)"
 		failed=$((failed + 1))

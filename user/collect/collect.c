@@ -6,9 +6,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "collect/internal.h"
@@ -40,21 +43,64 @@ static uint32_t default_allocs(int ncpu)
 	return fits < DEFAULT_ALLOCS ? fits : DEFAULT_ALLOCS;
 }
 
+/* Is the kernel in the mode that keeps root from reading its memory, and libbpf from probing? */
+static bool locked_down(void)
+{
+	FILE *file = fopen("/sys/kernel/security/lockdown", "re");
+	char modes[128] = "";
+
+	if (!file)
+		return false;
+	if (!fgets(modes, sizeof(modes), file))
+		modes[0] = 0;
+	fclose(file);
+	return strstr(modes, "[confidentiality]") != NULL;
+}
+
+/* Kernels before 5.11 charge the tables to RLIMIT_MEMLOCK, which libbpf raises where it may. */
+static bool memlock_charged(const struct rlimit *limit)
+{
+	unsigned int major, minor;
+	struct utsname kernel;
+
+	return limit->rlim_cur != RLIM_INFINITY && !uname(&kernel) &&
+	       sscanf(kernel.release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 5 || (major == 5 && minor < 11));
+}
+
+static int not_permitted(char *why)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && memlock_charged(&limit))
+		snprintf(why, COLLECT_WHY_MAX, "not permitted to load BPF programs, or RLIMIT_MEMLOCK "
+			 "(%llu KiB) has no room for their tables: ulimit -l unlimited",
+			 (unsigned long long)limit.rlim_cur / 1024);
+	else
+		snprintf(why, COLLECT_WHY_MAX, "not permitted to load BPF programs");
+	return -EPERM;
+}
+
 static int fail(char *why, int err)
 {
 	switch (-err) {
 	case EPERM:
 	case EACCES:
-		snprintf(why, COLLECT_WHY_MAX, "not permitted to load BPF programs");
-		return -EPERM;
+		return not_permitted(why);
 	case ENOMEM:
 		snprintf(why, COLLECT_WHY_MAX, "no memory for BPF programs and tables");
 		return -ENOMEM;
-	default:
-		snprintf(why, COLLECT_WHY_MAX, "this kernel does not load the BPF programs: %s "
-			 "(-vv shows its log)", strerror(-err));
+	case ENOSYS:
+		snprintf(why, COLLECT_WHY_MAX, "this kernel has no BPF (CONFIG_BPF_SYSCALL)");
 		return -ENOTSUP;
 	}
+	if (locked_down())
+		snprintf(why, COLLECT_WHY_MAX, "the kernel is locked down (confidentiality) and does "
+			 "not load the BPF programs");
+	else
+		snprintf(why, COLLECT_WHY_MAX, "this kernel does not load the BPF programs: %s "
+			 "(-vv shows its log)", strerror(-err));
+	return -ENOTSUP;
 }
 
 static int configure(struct collect *c, const struct collect_options *opts)
@@ -80,6 +126,23 @@ static int configure(struct collect *c, const struct collect_options *opts)
 	return err ? err : bpf_map__set_max_entries(c->skel->maps.stacks, c->max_stacks);
 }
 
+void collect__undisturbed_begin(const struct collect *c)
+{
+	const struct sched_param lowest = { .sched_priority = 1 };
+
+	/* Without the permission it stays as it is: there was a warning. */
+	if (c->undisturbed)
+		sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest);
+}
+
+void collect__undisturbed_end(const struct collect *c)
+{
+	const struct sched_param none = { 0 };
+
+	if (c->undisturbed)
+		sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
 int collect__open(const struct collect_options *opts, struct collect **out, char *why)
 {
 	struct collect *c = calloc(1, sizeof(*c));
@@ -93,6 +156,7 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 		err = c->ncpu;
 		goto cleanup;
 	}
+	c->undisturbed = !opts->multi && probe__may_miss();
 	c->max_allocs = opts->max_allocs ? opts->max_allocs : default_allocs(c->ncpu);
 	c->max_stacks = opts->max_stacks ? opts->max_stacks : DEFAULT_STACKS;
 	c->skel = gotrace_bpf__open();
@@ -101,8 +165,12 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 		goto cleanup;
 	}
 	err = configure(c, opts);
-	if (!err)
+	if (!err) {
+		/* Loading fills tables, and the cost is measured while the target is traced. */
+		collect__undisturbed_begin(c);
 		err = gotrace_bpf__load(c->skel);
+		collect__undisturbed_end(c);
+	}
 
 cleanup:
 	if (err) {

@@ -174,6 +174,10 @@ int collect__drain(struct collect *c, struct model *m)
 	int err;
 
 	c->corrupt = 0;
+	collect__undisturbed_begin(c);
 	err = drain_allocs(c, m);
-	return err ? err : drain_counters(c, m);
+	if (!err)
+		err = drain_counters(c, m);
+	collect__undisturbed_end(c);
+	return err;
 }

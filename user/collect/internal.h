@@ -11,10 +11,19 @@ struct collect {
 	struct bpf_program *progs[PROBE_PROG_MAX];
 	int ncpu;			/* possible CPUs: values of a per-CPU map */
 	uint32_t max_allocs, max_stacks;
+	bool undisturbed;		/* reading the tables must not be preempted, see below */
 	uint64_t corrupt;		/* of the present drain: stacks whose frames did not match their id */
 	struct gt_alloc_key *keys;	/* buffers of a batch */
 	struct gt_alloc_val *vals;
 	uint32_t batch;
 };
+
+/*
+ * On some kernels a bpf() call on a table keeps this CPU's uprobe programs from running even while
+ * the call is preempted, see probe__may_miss(). Between begin and end nothing that is scheduled as
+ * usual preempts gotrace, so the target does not run on this CPU. No-ops on other kernels.
+ */
+void collect__undisturbed_begin(const struct collect *c);
+void collect__undisturbed_end(const struct collect *c);
 
 #endif /* GOTRACE_COLLECT_INTERNAL_H */

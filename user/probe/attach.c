@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,6 +95,33 @@ bool probe__has_uprobe_multi(void)
 	return known == YES;
 }
 
+/*
+ * Until Linux 6.0 a uprobe's program is not run while a bpf() system call works on a table on the
+ * same CPU (trace_call_bpf(), bpf_disable_instrumentation()), and nothing counts that. From 5.11 on
+ * such a call can be preempted, by the target too, on preemptible kernels. What ended it brought
+ * sleepable uprobe programs as well, so those tell, whatever the version says.
+ */
+bool probe__may_miss(void)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = BPF_F_SLEEPABLE);
+	unsigned int major, minor;
+	struct utsname kernel;
+	int fd;
+
+	if (uname(&kernel) || !strstr(kernel.version, "PREEMPT") ||
+	    sscanf(kernel.release, "%u.%u", &major, &minor) != 2 || major != 5 || minor < 11)
+		return false;
+	fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "gt_try_sleep", "GPL", insns, 2, &opts);
+	if (fd < 0)
+		return true;
+	close(fd);
+	return false;
+}
+
 static int fail(char *why, int err, const char *what)
 {
 	switch (-err) {
@@ -144,6 +172,12 @@ static int attach_single(struct probe_set *set, const struct probe_plan *plan, p
 	struct bpf_link *link;
 	int err;
 
+	/* libbpf would go by tracefs then, where its events outlive a gotrace that is killed. */
+	if (access("/sys/bus/event_source/devices/uprobe/type", R_OK)) {
+		snprintf(why, PROBE_WHY_MAX, "this kernel has no uprobes (CONFIG_UPROBE_EVENTS), or "
+			 "/sys is not mounted");
+		return -ENOTSUP;
+	}
 	for (int i = 0; i < plan->npoints; i++) {
 		link = bpf_program__attach_uprobe(progs[plan->points[i].prog], false, pid, exe,
 						  plan->points[i].offset);

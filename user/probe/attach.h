@@ -25,6 +25,12 @@ struct probe_set;
 bool probe__has_uprobe_multi(void);
 
 /*
+ * May hits of perf-event uprobes go uncounted on this kernel, where nothing tells how many? True on
+ * preemptible kernels from 5.11 to 5.19.
+ */
+bool probe__may_miss(void);
+
+/*
  * Attaches the plan's points to process pid, whose executable is exe ("/proc/PID/exe"). progs is
  * indexed by enum probe_prog; multi says that they were loaded for uprobe_multi. On failure nothing
  * stays attached, why (PROBE_WHY_MAX bytes) has the reason, and the result is -ESRCH (the process
