@@ -117,9 +117,9 @@ BUILD_MODES = {
 }
 
 
-def build(target, version=DEFAULT_GO, mode="plain", more=()):
-    """Builds tests/targets/TARGET; the path of the executable. more: flags of one's own mode."""
-    flags, cgo = BUILD_MODES.get(mode, ([], False))
+def build(target, version=DEFAULT_GO, mode="plain", more=(), cgo=False):
+    """Builds tests/targets/TARGET; the path of the executable. more, cgo: of a mode of one's own."""
+    flags, cgo = BUILD_MODES.get(mode, ([], cgo))
     flags = [*flags, *more]
     root = goroot(version)
     os.makedirs(BUILT, exist_ok=True)

@@ -79,6 +79,15 @@ def test_unsupported_versions():
             target.stop()
 
 
+def test_address_sanitizer():
+    """Its red zones are not accounted for: no figure instead of a wrong one."""
+    path = lib.build("truth", mode="asan", more=["-asan"], cgo=True)
+    target = lib.Truth(path)
+    code, _, err = lib.gotrace("-p", target.pid, "-d", "1")
+    equal(code, 3, f"exit code ({err.strip()})")
+    expect("-asan" in err, f"message: {err.strip()}")
+
+
 def test_target_exits():
     with lib.workdir() as directory:
         output = os.path.join(directory, "o.pb.gz")

@@ -52,11 +52,15 @@ static struct span modinfo_line(struct span mod, const char *key)
 
 static void take_modinfo(struct gobin *gb, struct span mod)
 {
+	struct span value;
+
 	if (mod.size < 2 * SENTINEL + 1 || mod.base[mod.size - SENTINEL - 1] != '\n')
 		return;
 	mod = span_sub(mod, SENTINEL, mod.size - 2 * SENTINEL);
 	copy_text(gb->path, sizeof(gb->path), modinfo_line(mod, "path\t"));
 	copy_text(gb->build_mode, sizeof(gb->build_mode), modinfo_line(mod, "build\t-buildmode="));
+	value = modinfo_line(mod, "build\t-asan=");
+	gb->info.asan = value.size == 4 && !memcmp(value.base, "true", 4);
 }
 
 static bool take_version(struct gobin *gb, struct span s, enum gobin_version_source source)

@@ -56,6 +56,7 @@ struct gobin_info {
 	bool stripped;			/* no .symtab */
 	bool dynamic;			/* has PT_INTERP */
 	bool external_link;		/* linked by the system linker (cgo or -linkmode=external) */
+	bool asan;			/* built with -asan, says the build info */
 	bool experiment;		/* version carries an X: suffix; experiments are non-standard */
 	uint64_t text, etext;		/* moduledata.text, .etext */
 	uint64_t nfuncs;

@@ -223,6 +223,12 @@ int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan)
 		snprintf(plan->why, sizeof(plan->why), "the binary does not say which Go built it");
 		return -ENOTSUP;
 	}
+	/* runtime/malloc.go, redZoneSize: it would have to be added to each request. */
+	if (gobin__info(gb)->asan) {
+		snprintf(plan->why, sizeof(plan->why), "it is built with -asan, whose red zones "
+			 "gotrace does not know");
+		return -ENOTSUP;
+	}
 	err = plan_specialised(gb, plan);
 	if (!err && plan->npoints) {
 		err = plan_beside_specialised(gb, plan);
