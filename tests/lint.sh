@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 MAX_FILE=800 MAX_FUNCTION=60 MAX_LINE=110
 out=.output
 found=0
-flags=(-std=gnu11 -D_GNU_SOURCE= '-DGOTRACE_VERSION="lint"' -Iinclude -Iuser -I$out -I$out/gen)
+flags=(-std=gnu11 -D_GNU_SOURCE= '-DGOTRACE_VERSION="lint"' -Iinclude -Iuser "-I$out" "-I$out/gen")
 
 # Ends the run, with the package to install, if a tool is missing.
 need() {
@@ -104,6 +104,7 @@ without_uthash() {
 tidy() {
 	need clang-tidy clang-tidy
 	[ -e $out/gotrace.skel.h ] || { echo "lint: nothing is built; run: make" >&2; exit 1; }
+	# shellcheck disable=SC2016 # the inner shell expands it
 	git ls-files 'user/*.c' | xargs -P "$(nproc)" -n 6 sh -c \
 		'flags=$1; shift; eval "exec clang-tidy --quiet \"\$@\" -- $flags"' \
 		sh "$(printf "%q " "${flags[@]}")" 2> /dev/null |

@@ -42,7 +42,8 @@ class Target:
     def __init__(self, binary, *args):
         self.path = os.path.join(OUT, "target.txt")
         with open(self.path, "w", encoding="ascii") as out:
-            self.process = subprocess.Popen([binary, "-run", "10m", "-batch", "1ms", *args], stdout=out)
+            self.process = subprocess.Popen([binary, "-run", "10m", "-batch", "1ms", *args],
+                                            stdout=out)
         self.pid = self.process.pid
         time.sleep(0.5)
 
