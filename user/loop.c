@@ -47,19 +47,24 @@ static void print_interval(struct loop *l)
 
 static void tick(struct loop *l)
 {
-	uint64_t now;
+	uint64_t now = session__now_ns();
 	bool ended = true;
 
+	/* At the end nothing is worth keeping the probes in for. */
+	if (now >= l->end_ns) {
+		l->done = true;
+		return;
+	}
 	each(l, session__tick);
 	for (int i = 0; i < l->args->npids; i++)
 		ended = ended && l->sessions[i].ended;
 	now = session__now_ns();
-	if (now >= l->next_interval_ns && now < l->end_ns && !ended) {
+	if (now >= l->next_interval_ns && !ended) {
 		print_interval(l);
 		while (l->next_interval_ns <= now)
 			l->next_interval_ns += l->args->interval_ns;
 	}
-	if (ended || now >= l->end_ns || (l->screen.failed && !l->args->noutputs))
+	if (ended || (l->screen.failed && !l->args->noutputs))
 		l->done = true;
 }
 
@@ -229,7 +234,10 @@ static int trace_all(struct loop *l)
 
 static void choose_screen(struct screen *screen, const struct args *args)
 {
-	screen->terminal = isatty(STDOUT_FILENO) && !args->quiet;
+	const char *term = getenv("TERM");
+
+	screen->terminal = isatty(STDOUT_FILENO) && !args->quiet && term && strcmp(term, "dumb");
+	screen->color = screen->terminal && !getenv("NO_COLOR");
 	screen->tables = !args->noutputs || screen->terminal || args->interval_given;
 	screen->sessions = args->npids;
 	for (int i = 0; i < args->noutputs; i++)

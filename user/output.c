@@ -27,6 +27,8 @@ static char *output_name(const struct session *s, const struct args_output *o)
 
 static int complain(const char *name, int err)
 {
+	if (!strcmp(name, "-"))
+		name = "stdout";
 	if (err == -EEXIST)
 		fprintf(stderr, "gotrace: cannot write '%s': it exists; add --force to overwrite it\n",
 			name);
@@ -94,6 +96,7 @@ void output__interval(struct session *s, bool first)
 	if (!s->screen->tables || s->screen->failed)
 		return;
 	opts.interval = true;
+	opts.color = s->screen->color;
 	if (s->screen->terminal) {
 		if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col && size.ws_row) {
 			opts.columns = size.ws_col;
@@ -157,6 +160,7 @@ void output__write(struct session *s, bool end)
 		return;
 	if (!s->screen->tables || s->screen->failed)
 		return;
+	opts.color = s->screen->color;
 	if (s->screen->terminal) {
 		if (s->screen->sessions == 1)
 			fputs(CLEAR_SCREEN, stdout);

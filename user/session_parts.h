@@ -19,6 +19,7 @@
 /* stdout, which all sessions share. */
 struct screen {
 	bool terminal;			/* tables are redrawn */
+	bool color;
 	bool tables;			/* tables are printed every interval */
 	bool failed;			/* a closed pipe or a full disk: nothing more goes there */
 	int sessions;			/* how many share it */

@@ -118,7 +118,7 @@ BUILD_MODES = {
 
 
 def build(target, version=DEFAULT_GO, mode="plain", more=(), cgo=False):
-    """Builds tests/targets/TARGET; the path of the executable. more, cgo: of a mode of one's own."""
+    """Builds tests/targets/TARGET; the path of it. more, cgo: flags of a mode of one's own."""
     flags, cgo = BUILD_MODES.get(mode, ([], cgo))
     flags = [*flags, *more]
     root = goroot(version)
