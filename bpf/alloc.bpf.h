@@ -203,6 +203,7 @@ static __always_inline int alloc_hit(struct pt_regs *ctx, bool stack_check, __u6
 	__u64 size = ctx->ax;
 	__u32 slot = 0;
 
+	keep_own_stack(ctx);
 	cpu = bpf_map_lookup_elem(&cpus, &slot);
 	if (!cpu)
 		return 0;
