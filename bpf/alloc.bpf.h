@@ -227,6 +227,7 @@ static __always_inline int alloc_hit(struct pt_regs *ctx, enum site site)
 	__u64 size = ctx->ax;
 	__u32 slot = 0;
 
+	keep_own_stack(ctx);
 	cpu = bpf_map_lookup_elem(&cpus, &slot);
 	if (!cpu)
 		return 0;

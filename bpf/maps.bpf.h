@@ -30,6 +30,28 @@ struct {
 const volatile struct gt_config cfg = {};
 
 /*
+ * From Linux 6.13 on a tracing program of 64 bytes of stack or more gets one stack per CPU, because
+ * such programs do not run inside one another. Uprobe programs do: one that is preempted would go on
+ * with what the next one left there. A program with a tail call in it keeps the kernel's stack
+ * (check_max_stack_depth() in kernel/bpf/verifier.c), even with one that the verifier knows to be
+ * never taken and removes.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} nowhere SEC(".maps");
+
+const volatile bool never = false;
+
+#define keep_own_stack(ctx)                              \
+	do {                                             \
+		if (never)                               \
+			bpf_tail_call(ctx, &nowhere, 0); \
+	} while (0)
+
+/*
  * Uprobe programs may be preempted, and another thread may then run the same program on the same
  * CPU (since Linux 6.0, bpf_prog_run_array_sleepable()): per-CPU does not mean alone, so counters are
  * added to in one instruction.

@@ -102,10 +102,10 @@ boot() {
 	timeout -k 10 "$limit" qemu-system-x86_64 $options -kernel "$1" -initrd "$dir/initramfs" \
 		-append "console=ttyS0 quiet panic=-1 mitigations=off" \
 		-serial "file:$dir/console" -serial "file:$dir/results.tar" < /dev/null || true
-	tar xf "$dir/results.tar" -C "$dir/results" 2> /dev/null || {
-		tail -n 5 "$dir/console"
-		return 1
-	}
+	tar xf "$dir/results.tar" -C "$dir/results" 2> /dev/null && return
+	cp "$dir/console" "$dir/console.${1##*/}"
+	grep -m 3 -E 'BUG|Oops|RIP|panic' "$dir/console"
+	return 1
 }
 
 # Builds the targets as the end-to-end tests do.
@@ -125,7 +125,7 @@ for wanted in "$@"; do
 		continue
 	fi
 	if ! boot "$image"; then
-		echo "FAIL $wanted: no results (console: .output/kernels/console)"
+		echo "FAIL $wanted: no results (see .output/kernels/console.*)"
 		failed=$((failed + 1))
 		continue
 	fi
