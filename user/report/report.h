@@ -62,10 +62,13 @@ struct report_run {
 enum report_metric {
 	REPORT_BYTES = 0,		/* class bytes: what MemStats.TotalAlloc counts */
 	REPORT_OBJECTS = 1,
+	REPORT_GROWTHS = 2,		/* stack growths and re-growths; shrinks are not among them */
+	REPORT_COPIED = 3,		/* bytes copied by them */
 };
 
 struct report_options {
-	enum report_metric metric;
+	enum report_metric metric;	/* which also says whose stacks a single-valued format shows */
+	unsigned int groups;		/* enum model_group: what was traced, and so is shown by text */
 	int top;			/* rows of a table, 20 if not positive */
 	bool runtime_frames;		/* keep leading runtime frames */
 	/*
