@@ -40,7 +40,7 @@ static struct report_profile make(const struct model *m, const struct report_opt
 	assert_int_equal(p.total.class_bytes, sum.class_bytes + p.lost.class_bytes);
 	if (!opts->interval)
 		assert_int_equal(p.total.objects + p.filtered.objects,
-				 total.objects + model__total_loss(m).objects);
+				 total.objects + model__total_loss(m, MODEL_ALLOC).objects);
 	return p;
 }
 
@@ -193,7 +193,7 @@ static void check_filter(const char **include, const char **exclude, uint64_t ke
 	struct model_counters c = *model__counters(m);
 	struct report_profile p;
 
-	c.loss[c.nloss++] = (struct model_loss){ "full", "full", 17, 170, 272 };
+	c.loss[c.nloss++] = (struct model_loss){ MODEL_ALLOC, "full", "full", 17, 170, 272 };
 	model__set_counters(m, &c);
 	opts.include = include;
 	opts.exclude = exclude;
@@ -246,8 +246,8 @@ static void test_losses(void **state)
 	struct report_profile p;
 
 	(void)state;
-	c.loss[0] = (struct model_loss){ "table full", "full", 101, 1010, 1616 };
-	c.loss[1] = (struct model_loss){ "collision", "collision", 0, 0, 0 };
+	c.loss[0] = (struct model_loss){ MODEL_ALLOC, "table full", "full", 101, 1010, 1616 };
+	c.loss[1] = (struct model_loss){ MODEL_ALLOC, "collision", "collision", 0, 0, 0 };
 	model__set_counters(m, &c);
 	model__set_alloc(m, 4242, 0x600000, 19, 190, 304);
 	model__set_alloc(m, 4243, 0, 23, 230, 368);
@@ -265,7 +265,7 @@ static void test_losses(void **state)
 	/* No free row: nothing may be lost on the way to the report. */
 	c.nloss = MODEL_LOSS_MAX;
 	for (int i = 0; i < MODEL_LOSS_MAX; i++)
-		c.loss[i] = (struct model_loss){ "cause", "key", 1, 1, 1 };
+		c.loss[i] = (struct model_loss){ MODEL_ALLOC, "cause", "key", 1, 1, 1 };
 	model__set_counters(m, &c);
 	p = make(m, &opts);
 	assert_int_equal(p.lost.objects, MODEL_LOSS_MAX + 42);
@@ -283,7 +283,7 @@ static void test_interval(void **state)
 	struct report_profile p;
 
 	(void)state;
-	c.loss[c.nloss++] = (struct model_loss){ "full", "full", 17, 170, 272 };
+	c.loss[c.nloss++] = (struct model_loss){ MODEL_ALLOC, "full", "full", 17, 170, 272 };
 	model__set_counters(m, &c);
 	model__mark(m);
 	c.loss[0].objects += 2;

@@ -41,8 +41,8 @@ static struct model *lossy_model(void)
 	c = *model__counters(m);
 	c.nloss = 2;
 	c.loss[0] =
-		(struct model_loss){ "call-site table full", "allocs_full", 1201, 90001, 98765 };
-	c.loss[1] = (struct model_loss){ "preempted", "contended", 7, 71, 112 };
+		(struct model_loss){ MODEL_ALLOC, "call-site table full", "allocs_full", 1201, 90001, 98765 };
+	c.loss[1] = (struct model_loss){ MODEL_ALLOC, "preempted", "contended", 7, 71, 112 };
 	c.cut_depth = 31337;
 	c.cut_foreign = 13;
 	model__set_counters(m, &c);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * model: what happened. Stacks, allocation totals by (stack, type), losses, and when it all was.
- * Plain data in, plain data out: no libbpf, no files, no names. collect/ fills it, report/ reads
- * it.
+ * model: what happened. Stacks, allocation totals by (stack, type), growths of goroutine stacks,
+ * losses, and when it all was. Plain data in, plain data out: no libbpf, no files, no names.
+ * collect/ fills it, report/ reads it.
  *
  * Totals are cumulative since the start of the trace. model__mark() remembers the present totals,
  * so that an interval's figures are the difference between now and the last mark.
@@ -20,7 +20,7 @@ struct model_stack {
 	uint64_t id;
 	uint32_t nframes;
 	uint32_t flags;			/* enum gt_stack_flag of event.h */
-	/* Leaf first: probed address, then return addresses; the model's. */
+	/* Leaf first: probed address (of a growth: return address), then return addresses; the model's. */
 	const uint64_t *pc;
 };
 
@@ -55,13 +55,14 @@ enum model_group {
 
 /* What was seen but could not be attributed, by cause, and what was attributed only in part. */
 struct model_loss {
-	enum model_group group;		/* whose loss it is; of a stack copy: objects 1, bytes copied */
+	/* Whose loss it is, 0 for MODEL_ALLOC. Of a stack copy: objects 1, bytes those copied. */
+	enum model_group group;
 	const char *cause;		/* "call-site table full"; static string */
-	const char *key;		/* "allocs_full"; static string, stable */
+	const char *key;		/* "allocs_full"; static string, stable, one of its group */
 	uint64_t objects, bytes, class_bytes;
 };
 
-#define MODEL_LOSS_MAX 8
+#define MODEL_LOSS_MAX 16
 
 /* Counters of the collection as a whole. All cumulative. */
 struct model_counters {
@@ -108,8 +109,8 @@ size_t model__nallocs(const struct model *m);
 const struct model_alloc *model__alloc(const struct model *m, size_t i);
 
 /*
- * Sets the cumulative totals of a growth; g's marks are not looked at. Totals never shrink: a smaller
- * one is -EINVAL and changes nothing. -ENOMEM.
+ * Sets the cumulative totals of a growth; g's marks are not looked at. Totals never shrink: a
+ * smaller one is -EINVAL and changes nothing, and so is an unknown kind. -ENOMEM.
  */
 int model__set_growth(struct model *m, const struct model_growth *g);
 size_t model__ngrowths(const struct model *m);
@@ -127,8 +128,9 @@ const struct model_time *model__time(const struct model *m);
 /* Remembers all totals and the time as the start of the next interval. */
 void model__mark(struct model *m);
 
-/* Sums over all causes and over all allocs. */
+/* The sum over all allocs. */
 struct model_alloc model__total(const struct model *m);
+/* The sum over all causes of a group. */
 struct model_loss model__total_loss(const struct model *m, enum model_group group);
 
 #endif /* GOTRACE_MODEL_H */
