@@ -131,7 +131,7 @@ static void test_text_tables_add_up(void **state)
 			opts.metric = metric;
 			p = make(m, fixture_names, fixture_types, &opts);
 			text = render("text", &p, &opts, NULL);
-			assert_int_equal(check_tables(text, p.total.objects), 3);
+			assert_int_equal(check_tables(text, p.alloc.total.objects), 3);
 			free(text);
 			report__profile_free(&p);
 		}
@@ -141,7 +141,7 @@ static void test_text_tables_add_up(void **state)
 	{
 		char *text = render("text", &p, &opts, NULL);
 
-		assert_int_equal(check_tables(text, p.total.objects), 1);
+		assert_int_equal(check_tables(text, p.alloc.total.objects), 1);
 		free(text);
 	}
 	report__profile_free(&p);
@@ -266,8 +266,8 @@ static void test_folded(void **state)
 	struct report_profile p = make(m, fixture_names, fixture_types, &opts);
 
 	(void)state;
-	assert_int_equal(folded(&p, REPORT_BYTES, ""), p.total.class_bytes);
-	assert_int_equal(folded(&p, REPORT_OBJECTS, ""), p.total.objects);
+	assert_int_equal(folded(&p, REPORT_BYTES, ""), p.alloc.total.class_bytes);
+	assert_int_equal(folded(&p, REPORT_OBJECTS, ""), p.alloc.total.objects);
 	assert_int_equal(folded(&p, REPORT_OBJECTS, "gotrace.lost"), 1211);
 	assert_int_equal(folded(&p, REPORT_OBJECTS,
 				"main.(*server).handle;encoding/json.stringEncoder;"
@@ -413,7 +413,7 @@ static void test_pprof_samples(void **state)
 	uint64_t objects = 0, bytes = 0, lost = 0;
 
 	(void)state;
-	assert_int_equal(msg->n_sample, p.nsamples + 3);
+	assert_int_equal(msg->n_sample, p.alloc.nsamples + 3);
 	for (size_t i = 0; i < msg->n_sample; i++) {
 		const Gotrace__Pprof__Sample *s = msg->sample[i];
 
@@ -424,16 +424,16 @@ static void test_pprof_samples(void **state)
 		if (label(msg, s, "cause"))
 			lost += s->value[0];
 		else
-			assert_string_equal(str(msg, label(msg, s, "via")->str), p.samples[i].via);
-		if (i < p.nsamples && *p.samples[i].type)
+			assert_string_equal(str(msg, label(msg, s, "via")->str), p.alloc.samples[i].via);
+		if (i < p.alloc.nsamples && *p.alloc.samples[i].type)
 			assert_string_equal(str(msg, label(msg, s, "type")->str),
-					    p.samples[i].type);
+					    p.alloc.samples[i].type);
 		else
 			assert_null(label(msg, s, "type"));
 	}
-	assert_int_equal(objects, p.total.objects);
-	assert_int_equal(bytes, p.total.class_bytes);
-	assert_int_equal(lost, p.lost.objects);
+	assert_int_equal(objects, p.alloc.total.objects);
+	assert_int_equal(bytes, p.alloc.total.class_bytes);
+	assert_int_equal(lost, p.alloc.lost.objects);
 	gotrace__pprof__profile__free_unpacked(msg, NULL);
 	report__profile_free(&p);
 	model__free(m);
@@ -545,8 +545,8 @@ static void test_pprof_is_read_by_go(void **state)
 	assert_int_equal(report__pprof(out, &p, &run, &opts), 0);
 	fclose(out);
 	go_sums(path, &objects, &bytes);
-	assert_int_equal(objects, p.total.objects);
-	assert_int_equal(bytes, p.total.class_bytes);
+	assert_int_equal(objects, p.alloc.total.objects);
+	assert_int_equal(bytes, p.alloc.total.class_bytes);
 	snprintf(cmd, sizeof(cmd),
 		 "go tool pprof -top -nodefraction=0 %s 2>/dev/null |"
 		 " grep -q 'gotrace.lost$'",
@@ -633,12 +633,12 @@ static void test_hostile_names(void **state)
 	text = render("text", &p, &opts, NULL);
 	check_harmless(text);
 	assert_non_null(strstr(text, "caf\303\251.\344\270\226"));
-	assert_int_equal(check_tables(text, p.total.objects), 3);
+	assert_int_equal(check_tables(text, p.alloc.total.objects), 3);
 	free(text);
 
 	text = render("folded", &p, &opts, NULL);
 	check_harmless(text);
-	assert_int_equal(fold_sum(text, ""), p.total.class_bytes);
+	assert_int_equal(fold_sum(text, ""), p.alloc.total.class_bytes);
 	free(text);
 
 	msg = decode(&p, &opts);
