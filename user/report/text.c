@@ -220,6 +220,8 @@ void text__frames(struct text *t, const struct report_sample *s)
 			if (!same_place(&s->frames[i], &s->frames[i + n]))
 				break;
 		}
+		if (n == 2)
+			n = 1;
 		report_print__f(&t->out, "         ");
 		print_frame(t, &s->frames[i], t->columns - 9);
 		if (n > 1)

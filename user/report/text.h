@@ -54,6 +54,12 @@ int text_stack__interval(struct text *t, size_t rows);
 int text_stack__rows(struct text *t, size_t *rows);
 void text_stack__losses(struct text *t);
 
+#define TEXT_SIZE_LEN 16
+/* A stack's size, "64 KiB"; what is no multiple of a unit is shown in bytes. Returns buf. */
+char *text_stack__size(uint32_t size, char buf[TEXT_SIZE_LEN]);
+/* What the copies took of the time of one CPU, "0.28 %". Returns buf. */
+char *text_stack__cpu(const struct text *t, char buf[TEXT_SIZE_LEN]);
+
 /* text_advice.c: a sentence on the growths, where the figures give cause for one. */
 int text_advice__growths(struct text *t);
 

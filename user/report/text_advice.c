@@ -54,7 +54,7 @@ static const char *name(struct text *t, const char *func)
 	return text__func(t, func, NAME_WIDTH);
 }
 
-/* Growth after growth of one goroutine's function from the smallest size: they are new ones. */
+/* So many first growths from the smallest size can only be those of new goroutines. */
 static bool are_new(const struct report_row *start, uint64_t fresh)
 {
 	/* From 2 KiB to 512 KiB are eight steps; who needs more of them is no short job. */
@@ -78,15 +78,15 @@ static void advise_regrowth(struct text *t, const struct report_table *starts, u
 static void advise_new(struct text *t, const struct report_row *start, uint64_t fresh, uint64_t n,
 		       const struct report_row *site, char *text, size_t size)
 {
-	char max[REPORT_BYTES_LEN];
+	char max[TEXT_SIZE_LEN];
 
 	snprintf(text, size,
 		 "advice: %.0f %% of the growths are of goroutines started at %s: %" PRIu64
-		 " of them grew for the first time, %" PRIu64 " growths in all, up to %s. The most is "
-		 "copied for %s (%.0f %% of the bytes). What usually helps: fewer new goroutines (a "
-		 "pool of workers keeps its stacks), or smaller frames and less depth on that path.",
-		 share(fresh, n), name(t, start->label), start->first, fresh,
-		 report_print__bytes(start->largest, max), name(t, site->sample->frames[0].func),
+		 ", of which %" PRIu64 " are a goroutine's first, up to %s. Most of all is copied for "
+		 "%s (%.0f %% of the bytes). What usually helps: fewer new goroutines (workers that are used again keep "
+		 "their stacks), or smaller frames and less depth in what they call.",
+		 share(fresh, n), name(t, start->label), fresh, start->first,
+		 text_stack__size(start->largest, max), name(t, site->sample->frames[0].func),
 		 share(site->sum.copied, t->p->growth.total.copied));
 }
 
@@ -104,15 +104,15 @@ static void advise_site(struct text *t, const struct report_row *site, char *tex
 static bool is_cheap(const struct text *t, char *text, size_t size)
 {
 	const struct report_sample *total = &t->p->growth.total;
-	double cpu = t->p->seconds > 0 ? total->ns / t->p->seconds / 1e7 : 100;
-	char max[REPORT_TIME_LEN];
+	char max[REPORT_TIME_LEN], cpu[TEXT_SIZE_LEN];
 
-	if (cpu >= LEAST_SHARE || total->max_ns >= LEAST_MAX_NS)
+	if (t->p->seconds <= 0 || total->ns / t->p->seconds / 1e7 >= LEAST_SHARE ||
+	    total->max_ns >= LEAST_MAX_NS)
 		return false;
 	snprintf(text, size,
-		 "advice: copying stacks took %.2g %% of one CPU and %s at the longest: there is "
-		 "little to gain here.",
-		 cpu, report_print__time(total->max_ns, max));
+		 "advice: copying stacks took %s of one CPU, %s at the longest: there is little to "
+		 "gain here.",
+		 text_stack__cpu(t, cpu), report_print__time(total->max_ns, max));
 	return true;
 }
 

@@ -18,8 +18,6 @@
 #define BAR_MAX 20
 #define STEP_WIDTH 20
 
-#define SIZE_LEN 16
-
 static const char lost_label[] = "gotrace.lost";
 
 static const char *plural(uint64_t n)
@@ -28,26 +26,36 @@ static const char *plural(uint64_t n)
 }
 
 /* "64K": for columns. Sizes of stacks are powers of two; what is none is shown in bytes. */
-static char *short_size(uint32_t size, char buf[SIZE_LEN])
+static char *short_size(uint32_t size, char buf[TEXT_SIZE_LEN])
 {
 	if (size >= 1 << 20 && !(size % (1 << 20)))
-		snprintf(buf, SIZE_LEN, "%uM", size >> 20);
+		snprintf(buf, TEXT_SIZE_LEN, "%uM", size >> 20);
 	else if (size >= 1 << 10 && !(size % (1 << 10)))
-		snprintf(buf, SIZE_LEN, "%uK", size >> 10);
+		snprintf(buf, TEXT_SIZE_LEN, "%uK", size >> 10);
 	else
-		snprintf(buf, SIZE_LEN, "%u", size);
+		snprintf(buf, TEXT_SIZE_LEN, "%u", size);
 	return buf;
 }
 
-/* "64 KiB": for prose. */
-static char *long_size(uint32_t size, char buf[SIZE_LEN])
+char *text_stack__size(uint32_t size, char buf[TEXT_SIZE_LEN])
 {
 	if (size >= 1 << 20 && !(size % (1 << 20)))
-		snprintf(buf, SIZE_LEN, "%u MiB", size >> 20);
+		snprintf(buf, TEXT_SIZE_LEN, "%u MiB", size >> 20);
 	else if (size >= 1 << 10 && !(size % (1 << 10)))
-		snprintf(buf, SIZE_LEN, "%u KiB", size >> 10);
+		snprintf(buf, TEXT_SIZE_LEN, "%u KiB", size >> 10);
 	else
-		snprintf(buf, SIZE_LEN, "%u B", size);
+		snprintf(buf, TEXT_SIZE_LEN, "%u B", size);
+	return buf;
+}
+
+char *text_stack__cpu(const struct text *t, char buf[TEXT_SIZE_LEN])
+{
+	double v = t->p->seconds > 0 ? t->p->growth.total.ns / t->p->seconds / 1e7 : 0;
+
+	if (v < 0.01)
+		strcpy(buf, "under 0.01 %");
+	else
+		snprintf(buf, TEXT_SIZE_LEN, "%.*f %%", v < 10 ? 2 : 0, v < 1e9 ? v : 1e9);
 	return buf;
 }
 
@@ -65,6 +73,11 @@ static int print_figures(struct text *t, const struct report_sample *s)
 	const char *bytes_unit = report_print__units(s->copied, bytes);
 	const char *time_unit = report_print__time_units(s->ns, time);
 
+	/* How long a lost copy took is not known. */
+	if (!s->ns) {
+		strcpy(time, "-");
+		time_unit = "";
+	}
 	report_print__f(&t->out, "%4s %-3s  %5.1f  %*" PRIu64 "  %4s %-2s  ", bytes, bytes_unit,
 			percent(t, s), t->count_width, s->count, time, time_unit);
 	return 8 + 2 + 5 + 2 + t->count_width + 2 + 7 + 2;
@@ -101,7 +114,7 @@ static void print_site(struct text *t, const struct report_frame *f, int room)
 
 static void print_row(struct text *t, const struct report_row *row, enum report_table_kind kind)
 {
-	char from[SIZE_LEN], to[SIZE_LEN], largest[SIZE_LEN], step[2 * SIZE_LEN + 2];
+	char from[TEXT_SIZE_LEN], to[TEXT_SIZE_LEN], largest[TEXT_SIZE_LEN], step[2 * TEXT_SIZE_LEN + 2];
 	int used = print_figures(t, &row->sum), n;
 
 	short_size(row->largest, largest);
@@ -173,24 +186,24 @@ static int print_table(struct text *t, enum report_table_kind kind)
 	return t->out.err;
 }
 
-/* A row of the steps; most is the count that a whole bar stands for, 0: no bar. */
+/*
+ * A row of the steps; timed: how many of the copies have a time. most is the count that a whole bar
+ * stands for, 0: no bar.
+ */
 static void print_step(struct text *t, const char *label, const struct report_sample *s,
 		       uint64_t timed, uint64_t most)
 {
-	char bytes[8], mean[8] = "-", max[8] = "-";
-	const char *bytes_unit = report_print__units(s->copied, bytes), *mean_unit = "";
-	const char *max_unit = "";
+	char bytes[8], mean[REPORT_TIME_LEN] = "-", max[REPORT_TIME_LEN] = "-";
+	const char *unit = report_print__units(s->copied, bytes);
 	int room = t->columns - (STEP_WIDTH + 2 + t->count_width + 2 + 8 + 2 + 7 + 2 + 7 + 4);
 	int bar = room < BAR_MAX ? room : BAR_MAX, n = 0;
 
 	if (timed) {
-		mean_unit = report_print__time_units(s->ns / timed, mean);
-		max_unit = report_print__time_units(s->max_ns, max);
+		report_print__time(s->ns / timed, mean);
+		report_print__time(s->max_ns, max);
 	}
-	report_print__f(&t->out, "%-*s  %*" PRIu64 "  %4s %-3s  %4s %-2s", STEP_WIDTH, label,
-			t->count_width, s->count, bytes, bytes_unit, mean, mean_unit);
-	/* What is the largest of an interval is not known. */
-	report_print__f(&t->out, "  %4s %-2s", max, max_unit);
+	report_print__f(&t->out, "%-*s  %*" PRIu64 "  %4s %-3s  %7s  %7s", STEP_WIDTH, label,
+			t->count_width, s->count, bytes, unit, mean, max);
 	if (most && bar > 4) {
 		n = (double)s->count / most * bar + 0.5;
 		report_print__f(&t->out, "  |");
@@ -203,7 +216,7 @@ static void print_step(struct text *t, const char *label, const struct report_sa
 
 static int print_steps(struct text *t, const struct report_set *set, const char *what)
 {
-	char from[SIZE_LEN], to[SIZE_LEN], label[64];
+	char from[TEXT_SIZE_LEN], to[TEXT_SIZE_LEN], label[64];
 	struct report_sample more;
 	struct report_table table;
 	uint64_t most = 1;
@@ -221,8 +234,8 @@ static int print_steps(struct text *t, const struct report_set *set, const char 
 	for (size_t i = 0; i < table.nrows && i < t->top; i++) {
 		const struct report_sample *s = table.rows[i].sample;
 
-		snprintf(label, sizeof(label), "%9s -> %s", long_size(s->from, from),
-			 long_size(s->to, to));
+		snprintf(label, sizeof(label), "%9s -> %s", text_stack__size(s->from, from),
+			 text_stack__size(s->to, to));
 		print_step(t, label, &table.rows[i].sum, table.rows[i].sum.count, most);
 	}
 	rest = sum_rest(&table, t->top, &more);
@@ -238,12 +251,12 @@ static int print_steps(struct text *t, const struct report_set *set, const char 
 
 static void print_stack(struct text *t, const struct report_sample *s)
 {
-	char from[SIZE_LEN], to[SIZE_LEN], bytes[REPORT_BYTES_LEN], head[160];
+	char from[TEXT_SIZE_LEN], to[TEXT_SIZE_LEN], bytes[REPORT_BYTES_LEN], head[160];
 
 	snprintf(head, sizeof(head), "%s  %" PRIu64 " %s%s, %s -> %s, goroutine ",
 		 report_print__bytes(s->copied, bytes), s->count,
 		 s->kind == MODEL_REGROWTH ? "re-growth" : "growth", plural(s->count),
-		 long_size(s->from, from), long_size(s->to, to));
+		 text_stack__size(s->from, from), text_stack__size(s->to, to));
 	report_print__f(&t->out, "%s%5.1f %%%s  %s%s\n", text__on(t, STYLE_BOLD), percent(t, s),
 			text__off(t), head,
 			text__func(t, s->start, t->columns - 9 - (int)strlen(head)));
@@ -289,6 +302,7 @@ static void print_totals(struct text *t)
 	const struct report_sample *total = &set->total, *shrunk = &t->p->shrink.total;
 	uint64_t timed = total->count - set->lost.count, again = count_regrowths(set);
 	char bytes[REPORT_BYTES_LEN], time[REPORT_TIME_LEN], max[REPORT_TIME_LEN];
+	char cpu[TEXT_SIZE_LEN];
 
 	report_print__f(&t->out, "%" PRIu64 " growth%s, %" PRIu64 " re-growth%s",
 			timed - again, plural(timed - again), again, plural(again));
@@ -301,8 +315,8 @@ static void print_totals(struct text *t)
 				report_print__time(total->ns / timed, time),
 				report_print__time(total->max_ns, max));
 	if (timed && t->p->seconds > 0)
-		report_print__f(&t->out, "; %.4g %% of one CPU, %.0f growths/s",
-				total->ns / t->p->seconds / 1e7, text__rate(t, total->count));
+		report_print__f(&t->out, "; %s of one CPU, %.0f growths/s",
+				text_stack__cpu(t, cpu), text__rate(t, total->count));
 	if (timed)
 		report_print__f(&t->out, "\n");
 	report_print__f(&t->out, "%" PRIu64 " shrink%s by the collector", shrunk->count,
@@ -361,27 +375,37 @@ int text_stack__rows(struct text *t, size_t *rows)
 	return 0;
 }
 
+static void print_interval_line(struct text *t)
+{
+	const struct report_sample *total = &t->p->growth.total;
+	uint64_t lost = t->p->growth.lost.count;
+	char bytes[REPORT_BYTES_LEN], time[REPORT_TIME_LEN], line[128], took[32], missing[32] = "";
+	int width;
+
+	width = snprintf(line, sizeof(line), "%.0f growths/s (%.0f again), %s/s copied",
+			 text__rate(t, total->count), text__rate(t, count_regrowths(&t->p->growth)),
+			 report_print__bytes(text__rate(t, total->copied), bytes));
+	width += snprintf(took, sizeof(took), " in %s/s",
+			  report_print__time(text__rate(t, total->ns), time));
+	if (lost)
+		width += snprintf(missing, sizeof(missing), ", lost %" PRIu64, lost);
+	/* A line that wraps would push the first one off the screen. */
+	if ((int)strlen("stacks: ") + width > t->columns)
+		*took = '\0';
+	report_print__f(&t->out, "%sstacks:%s %s%s%s%s%s\n", text__on(t, STYLE_BOLD), text__off(t),
+			line, took, text__on(t, STYLE_ALARM), missing, text__off(t));
+}
+
 int text_stack__interval(struct text *t, size_t rows)
 {
-	const struct report_set *set = &t->p->growth;
-	const struct report_sample *total = &set->total;
-	char bytes[REPORT_BYTES_LEN], time[REPORT_TIME_LEN];
 	struct report_table table;
 	int err;
 
-	err = report_table__make(set, REPORT_TABLE_SITES, t->growth_metric, t->arena, &table);
+	err = report_table__make(&t->p->growth, REPORT_TABLE_SITES, t->growth_metric, t->arena,
+				 &table);
 	if (err)
 		return err;
-	report_print__f(&t->out, "%sstacks:%s %.0f growths/s, %.0f again, %s/s copied in %s/s, %.0f "
-			"shrinks/s", text__on(t, STYLE_BOLD), text__off(t),
-			text__rate(t, total->count), text__rate(t, count_regrowths(set)),
-			report_print__bytes(text__rate(t, total->copied), bytes),
-			report_print__time(text__rate(t, total->ns), time),
-			text__rate(t, t->p->shrink.total.count));
-	if (set->lost.count)
-		report_print__f(&t->out, ", %slost %" PRIu64 "%s", text__on(t, STYLE_ALARM),
-				set->lost.count, text__off(t));
-	report_print__f(&t->out, "\n");
+	print_interval_line(t);
 	if (rows < 3 || !table.nrows)
 		return t->out.err;
 	rows -= 2;
