@@ -308,6 +308,8 @@ static void print_totals(struct text *t)
 			timed - again, plural(timed - again), again, plural(again));
 	if (set->lost.count)
 		report_print__f(&t->out, ", %" PRIu64 " lost", set->lost.count);
+	if (total->count && t->p->seconds > 0)
+		report_print__f(&t->out, " (%.0f/s)", text__rate(t, total->count));
 	report_print__f(&t->out, "; %s copied in %s\n", report_print__bytes(total->copied, bytes),
 			report_print__time(total->ns, time));
 	if (timed)
@@ -315,8 +317,7 @@ static void print_totals(struct text *t)
 				report_print__time(total->ns / timed, time),
 				report_print__time(total->max_ns, max));
 	if (timed && t->p->seconds > 0)
-		report_print__f(&t->out, "; %s of one CPU, %.0f growths/s",
-				text_stack__cpu(t, cpu), text__rate(t, total->count));
+		report_print__f(&t->out, "; %s of one CPU", text_stack__cpu(t, cpu));
 	if (timed)
 		report_print__f(&t->out, "\n");
 	report_print__f(&t->out, "%" PRIu64 " shrink%s by the collector", shrunk->count,
