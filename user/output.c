@@ -190,7 +190,7 @@ void output__start_line(const struct session *s)
 static void print_losses(const struct session *s, double seconds)
 {
 	const struct model_counters *c = model__counters(s->model);
-	struct model_loss lost = model__total_loss(s->model);
+	struct model_loss lost = model__total_loss(s->model, MODEL_ALLOC);
 
 	fprintf(stderr, "gotrace: %.1f s; seen %" PRIu64 " allocations, lost %" PRIu64 "\n", seconds,
 		c->seen, lost.objects);
@@ -252,7 +252,7 @@ void output__end_block(const struct session *s)
 
 	if (s->screen->sessions > 1 && !s->args->quiet)
 		fprintf(stderr, "gotrace: pid %d (%s):\n", s->pid, target__command(s->target));
-	if (!s->args->quiet || model__total_loss(s->model).objects)
+	if (!s->args->quiet || model__total_loss(s->model, MODEL_ALLOC).objects)
 		print_losses(s, seconds);
 	if (!s->args->quiet)
 		print_cost(s, seconds);

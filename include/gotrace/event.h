@@ -15,6 +15,14 @@
  * value: a value is only added to when its check is that of the stack that was walked. A stack that
  * loses its id to another is counted (GT_LOST_COLLISION), with its objects and bytes.
  *
+ * Stack copies are aggregated like allocations, by what led to them and from which size to which:
+ *
+ *   growths  struct gt_growth_key -> struct gt_growth_val, one value per CPU, cumulative
+ *
+ * The stack of a copy is the goroutine's own, from the function that needed the room on. A copy is
+ * begun at copystack's first instructions and ended at an instruction that every path to its return
+ * passes; the thread does nothing else in between. Begins and ends that find no partner are counted.
+ *
  * Whatever cannot be put into the tables is added to lost[] of its cause, in objects and in bytes,
  * so that for every CPU at rest  seen = objects in allocs + objects in lost[].
  */
@@ -68,6 +76,29 @@ struct gt_stack {
 	__gt_u32 nframes;
 	__gt_u32 flags;			/* enum gt_stack_flag */
 	__gt_u64 pc[GT_MAX_FRAMES];	/* probed address first, then return addresses */
+};
+
+/* What a stack copy was for. Never renumbered. */
+enum gt_growth_kind {
+	GT_GROWTH = 0,			/* a function needed more room */
+	GT_REGROWTH = 1,		/* the same, to a size that the collector had shrunk it from */
+	GT_SHRINK = 2,			/* the collector took room back */
+};
+
+struct gt_growth_key {
+	__gt_u64 stack;			/* id in stacks */
+	__gt_u64 start;			/* g.startpc: entry of the goroutine's function */
+	__gt_u32 from, to;		/* sizes in bytes */
+	__gt_u32 kind;			/* enum gt_growth_kind */
+	__gt_u32 pad;
+};
+
+struct gt_growth_val {
+	__gt_u64 check;			/* second hash of the stack */
+	__gt_u64 count;
+	__gt_u64 copied;		/* bytes in use on the old stack, which are what is copied */
+	__gt_u64 ns;			/* from begin to end */
+	__gt_u64 max_ns;
 };
 
 /* One cause's share of what could not be attributed. */

@@ -42,7 +42,7 @@ static void test_empty(void **state)
 	assert_null(model__stack(m, 1));
 	assert_null(model__alloc(m, 0));
 	assert_int_equal(model__total(m).objects, 0);
-	assert_int_equal(model__total_loss(m).objects, 0);
+	assert_int_equal(model__total_loss(m, MODEL_ALLOC).objects, 0);
 	model__mark(m);
 }
 
@@ -184,8 +184,8 @@ static void test_counters(void **state)
 		.tiny_unsure = 17,
 		.retries = 19,
 		.corrupt_stacks = 23,
-		.loss = { { "table full", "full", 29, 290, 464 },
-			  { "collision", "coll", 31, 310, 496 } },
+		.loss = { { MODEL_ALLOC, "table full", "full", 29, 290, 464 },
+			  { MODEL_ALLOC, "collision", "coll", 31, 310, 496 } },
 		.nloss = 2,
 	};
 	struct model *m = *state;
@@ -193,9 +193,9 @@ static void test_counters(void **state)
 
 	model__set_counters(m, &c);
 	assert_memory_equal(model__counters(m), &c, sizeof(c));
-	assert_int_equal(model__total_loss(m).objects, 60);
-	assert_int_equal(model__total_loss(m).bytes, 600);
-	assert_int_equal(model__total_loss(m).class_bytes, 960);
+	assert_int_equal(model__total_loss(m, MODEL_ALLOC).objects, 60);
+	assert_int_equal(model__total_loss(m, MODEL_ALLOC).bytes, 600);
+	assert_int_equal(model__total_loss(m, MODEL_ALLOC).class_bytes, 960);
 	model__counters_since_mark(m, &now);
 	assert_int_equal(now.seen, 101);
 
@@ -203,7 +203,7 @@ static void test_counters(void **state)
 	c.seen = 138;
 	c.zero = 4; /* shrank: not 2^64 - 1 */
 	c.loss[0].objects = 66;
-	c.loss[2] = (struct model_loss){ "new", "new", 41, 410, 656 };
+	c.loss[2] = (struct model_loss){ MODEL_ALLOC, "new", "new", 41, 410, 656 };
 	c.nloss = 3;
 	model__set_counters(m, &c);
 	model__counters_since_mark(m, &now);
@@ -224,12 +224,131 @@ static void test_counters_bound_their_rows(void **state)
 	struct model *m = *state;
 
 	for (int i = 0; i < MODEL_LOSS_MAX; i++)
-		c.loss[i] = (struct model_loss){ "cause", "key", 1, 1, 1 };
+		c.loss[i] = (struct model_loss){ MODEL_ALLOC, "cause", "key", 1, 1, 1 };
 	model__set_counters(m, &c);
-	assert_int_equal(model__total_loss(m).objects, MODEL_LOSS_MAX);
+	assert_int_equal(model__total_loss(m, MODEL_ALLOC).objects, MODEL_LOSS_MAX);
 	c.nloss = -1;
 	model__set_counters(m, &c);
-	assert_int_equal(model__total_loss(m).objects, 0);
+	assert_int_equal(model__total_loss(m, MODEL_ALLOC).objects, 0);
+}
+
+static int set_growth(struct model *m, uint64_t stack, uint64_t start, uint32_t from, uint32_t to,
+		      enum model_growth_kind kind, uint64_t n)
+{
+	const struct model_growth g = {
+		.stack = stack, .start = start, .from = from, .to = to, .kind = kind,
+		.count = n, .copied = 1531 * n, .ns = 977 * n, .max_ns = 1009 + n,
+		.mark_count = 999, .mark_copied = 999, .mark_ns = 999,
+	};
+
+	return model__set_growth(m, &g);
+}
+
+/* Each of the five makes a growth another one. */
+static void test_key_of_a_growth(void **state)
+{
+	struct model *m = *state;
+
+	assert_int_equal(model__ngrowths(m), 0);
+	assert_null(model__growth(m, 0));
+	assert_int_equal(set_growth(m, 1, 2, 2048, 4096, MODEL_GROWTH, 3), 0);
+	assert_int_equal(set_growth(m, 2, 2, 2048, 4096, MODEL_GROWTH, 5), 0);
+	assert_int_equal(set_growth(m, 1, 1, 2048, 4096, MODEL_GROWTH, 7), 0);
+	assert_int_equal(set_growth(m, 1, 2, 4096, 4096, MODEL_GROWTH, 11), 0);
+	assert_int_equal(set_growth(m, 1, 2, 2048, 8192, MODEL_GROWTH, 13), 0);
+	assert_int_equal(set_growth(m, 1, 2, 2048, 4096, MODEL_REGROWTH, 17), 0);
+	assert_int_equal(set_growth(m, 1, 2, 2048, 4096, MODEL_SHRINK, 19), 0);
+	assert_int_equal(set_growth(m, 1, 2, 2048, 4096, MODEL_GROWTH, 23), 0);
+	assert_int_equal(set_growth(m, 1, 2, 2048, 4096, MODEL_SHRINK + 1, 1), -EINVAL);
+	assert_int_equal(model__ngrowths(m), 7);
+	assert_int_equal(model__growth(m, 0)->count, 23);
+	assert_int_equal(model__growth(m, 0)->copied, 1531 * 23);
+	assert_int_equal(model__growth(m, 0)->ns, 977 * 23);
+	assert_int_equal(model__growth(m, 0)->max_ns, 1009 + 23);
+	assert_int_equal(model__growth(m, 0)->mark_count, 0);
+	assert_int_equal(model__growth(m, 5)->kind, MODEL_REGROWTH);
+	assert_int_equal(model__growth(m, 4)->to, 8192);
+	assert_null(model__growth(m, 7));
+	assert_int_equal(model__nallocs(m), 0);
+}
+
+static void test_growths_never_shrink(void **state)
+{
+	const struct model_growth was = {
+		.stack = 1, .count = 11, .copied = 1100, .ns = 110, .max_ns = 13
+	};
+	struct model_growth g = was;
+	struct model *m = *state;
+
+	assert_int_equal(model__set_growth(m, &g), 0);
+	assert_int_equal(model__set_growth(m, &g), 0);
+	g.count--;
+	assert_int_equal(model__set_growth(m, &g), -EINVAL);
+	g = was;
+	g.copied--;
+	assert_int_equal(model__set_growth(m, &g), -EINVAL);
+	g = was;
+	g.ns--;
+	assert_int_equal(model__set_growth(m, &g), -EINVAL);
+	g = was;
+	g.max_ns--;
+	g.count++;
+	assert_int_equal(model__set_growth(m, &g), -EINVAL);
+	assert_int_equal(model__ngrowths(m), 1);
+	assert_int_equal(model__growth(m, 0)->count, 11);
+	assert_int_equal(model__growth(m, 0)->max_ns, 13);
+}
+
+static void test_growths_are_marked(void **state)
+{
+	struct model *m = *state;
+
+	for (uint64_t i = 0; i < 1009; i++)
+		assert_int_equal(set_growth(m, i, 7, 2048, 4096, MODEL_GROWTH, i), 0);
+	model__mark(m);
+	assert_int_equal(set_growth(m, 997, 7, 2048, 4096, MODEL_GROWTH, 1010), 0);
+	assert_int_equal(set_growth(m, 1009, 7, 2048, 4096, MODEL_GROWTH, 3), 0);
+	assert_int_equal(model__ngrowths(m), 1010);
+	for (uint64_t i = 0; i < 1010; i++) {
+		const struct model_growth *g = model__growth(m, i);
+
+		assert_int_equal(g->stack, i);
+		assert_int_equal(g->count - g->mark_count, i == 997 ? 13 : i == 1009 ? 3 : 0);
+		assert_int_equal(g->copied - g->mark_copied, 1531 * (g->count - g->mark_count));
+		assert_int_equal(g->ns - g->mark_ns, 977 * (g->count - g->mark_count));
+	}
+}
+
+/* The two groups may have causes of one key; each is its own. */
+static void test_losses_by_group(void **state)
+{
+	struct model_counters c = {
+		.growths_seen = 211,
+		.growths_unmatched = 3,
+		.loss = { { MODEL_ALLOC, "table full", "full", 29, 290, 464 },
+			  { MODEL_STACK, "table full", "full", 31, 310, 0 },
+			  { .cause = "no group", .key = "none", .objects = 37 } },
+		.nloss = 3,
+	};
+	struct model *m = *state;
+	struct model_counters now;
+
+	model__set_counters(m, &c);
+	assert_int_equal(model__total_loss(m, MODEL_ALLOC).objects, 29 + 37);
+	assert_int_equal(model__total_loss(m, MODEL_ALLOC).class_bytes, 464);
+	assert_int_equal(model__total_loss(m, MODEL_STACK).objects, 31);
+	assert_int_equal(model__total_loss(m, MODEL_STACK).bytes, 310);
+	model__mark(m);
+	c.growths_seen = 224;
+	c.growths_unmatched = 8;
+	c.loss[1].objects = 48;
+	model__set_counters(m, &c);
+	model__counters_since_mark(m, &now);
+	assert_int_equal(now.growths_seen, 13);
+	assert_int_equal(now.growths_unmatched, 5);
+	assert_int_equal(now.loss[0].objects, 0);
+	assert_int_equal(now.loss[1].objects, 17);
+	assert_int_equal(now.loss[2].objects, 0);
 }
 
 int main(void)
@@ -247,6 +366,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mark, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counters_bound_their_rows, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_key_of_a_growth, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_growths_never_shrink, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_growths_are_marked, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_losses_by_group, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("model", tests, NULL, NULL);

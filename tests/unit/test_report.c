@@ -30,17 +30,17 @@ static struct report_profile make(const struct model *m, const struct report_opt
 	fx = (struct fixture){ .names = fixture_names, .types = fixture_types };
 	names = fixture_bind(&fx);
 	assert_int_equal(report__profile(m, &names, opts, &p), 0);
-	for (size_t i = 0; i < p.nsamples; i++) {
-		sum.objects += p.samples[i].objects;
-		sum.bytes += p.samples[i].bytes;
-		sum.class_bytes += p.samples[i].class_bytes;
+	for (size_t i = 0; i < p.alloc.nsamples; i++) {
+		sum.objects += p.alloc.samples[i].objects;
+		sum.bytes += p.alloc.samples[i].bytes;
+		sum.class_bytes += p.alloc.samples[i].class_bytes;
 	}
-	assert_int_equal(p.total.objects, sum.objects + p.lost.objects);
-	assert_int_equal(p.total.bytes, sum.bytes + p.lost.bytes);
-	assert_int_equal(p.total.class_bytes, sum.class_bytes + p.lost.class_bytes);
+	assert_int_equal(p.alloc.total.objects, sum.objects + p.alloc.lost.objects);
+	assert_int_equal(p.alloc.total.bytes, sum.bytes + p.alloc.lost.bytes);
+	assert_int_equal(p.alloc.total.class_bytes, sum.class_bytes + p.alloc.lost.class_bytes);
 	if (!opts->interval)
-		assert_int_equal(p.total.objects + p.filtered.objects,
-				 total.objects + model__total_loss(m).objects);
+		assert_int_equal(p.alloc.total.objects + p.alloc.filtered.objects,
+				 total.objects + model__total_loss(m, MODEL_ALLOC).objects);
 	return p;
 }
 
@@ -63,24 +63,24 @@ static void test_trims_leading_runtime_frames(void **state)
 	struct report_profile p = make(m, &opts);
 
 	(void)state;
-	assert_int_equal(p.nsamples, 1);
-	assert_int_equal(p.samples[0].nframes, 2);
-	assert_int_equal(p.samples[0].ntrimmed, 2);
-	assert_string_equal(p.samples[0].frames[0].func, "main.init.0");
-	assert_string_equal(p.samples[0].frames[1].func, "runtime.main");
-	assert_int_equal(p.samples[0].pcs[0], 0x500500 - 1);
-	assert_string_equal(p.samples[0].via, "newobject");
-	assert_string_equal(p.samples[0].type, "");
-	assert_false(p.samples[0].cut);
+	assert_int_equal(p.alloc.nsamples, 1);
+	assert_int_equal(p.alloc.samples[0].nframes, 2);
+	assert_int_equal(p.alloc.samples[0].ntrimmed, 2);
+	assert_string_equal(p.alloc.samples[0].frames[0].func, "main.init.0");
+	assert_string_equal(p.alloc.samples[0].frames[1].func, "runtime.main");
+	assert_int_equal(p.alloc.samples[0].pcs[0], 0x500500 - 1);
+	assert_string_equal(p.alloc.samples[0].via, "newobject");
+	assert_string_equal(p.alloc.samples[0].type, "");
+	assert_false(p.alloc.samples[0].cut);
 	assert_int_equal(fx.exact_lookups, 1);
 	report__profile_free(&p);
 
 	opts.runtime_frames = true;
 	p = make(m, &opts);
-	assert_int_equal(p.samples[0].nframes, 4);
-	assert_int_equal(p.samples[0].ntrimmed, 0);
-	assert_int_equal(p.samples[0].pcs[0], 0x401000);
-	assert_int_equal(p.samples[0].pcs[1], 0x401100 - 1);
+	assert_int_equal(p.alloc.samples[0].nframes, 4);
+	assert_int_equal(p.alloc.samples[0].ntrimmed, 0);
+	assert_int_equal(p.alloc.samples[0].pcs[0], 0x401000);
+	assert_int_equal(p.alloc.samples[0].pcs[1], 0x401100 - 1);
 	report__profile_free(&p);
 	model__free(m);
 }
@@ -93,10 +93,10 @@ static void test_keeps_runtime_frames_if_nothing_else_remains(void **state)
 	struct report_profile p = make(m, &opts);
 
 	(void)state;
-	assert_int_equal(p.samples[0].nframes, 4);
-	assert_string_equal(p.samples[0].frames[0].func, "runtime.mallocgc");
-	assert_string_equal(p.samples[0].frames[3].func, "gotrace.truncated");
-	assert_true(p.samples[0].cut);
+	assert_int_equal(p.alloc.samples[0].nframes, 4);
+	assert_string_equal(p.alloc.samples[0].frames[0].func, "runtime.mallocgc");
+	assert_string_equal(p.alloc.samples[0].frames[3].func, "gotrace.truncated");
+	assert_true(p.alloc.samples[0].cut);
 	report__profile_free(&p);
 	model__free(m);
 }
@@ -110,17 +110,17 @@ static void test_trims_a_part_of_a_location(void **state)
 	struct report_profile p = make(m, &opts);
 
 	(void)state;
-	assert_int_equal(p.samples[0].nframes, 2);
-	assert_string_equal(p.samples[0].frames[0].func, "main.readBody");
-	assert_false(p.samples[0].frames[0].inlined);
-	assert_string_equal(p.samples[0].via, "makeslice");
+	assert_int_equal(p.alloc.samples[0].nframes, 2);
+	assert_string_equal(p.alloc.samples[0].frames[0].func, "main.readBody");
+	assert_false(p.alloc.samples[0].frames[0].inlined);
+	assert_string_equal(p.alloc.samples[0].via, "makeslice");
 	report__profile_free(&p);
 
 	opts.runtime_frames = true;
 	p = make(m, &opts);
-	assert_int_equal(p.samples[0].nframes, 4);
-	assert_true(p.samples[0].frames[1].inlined);
-	assert_int_equal(p.samples[0].pcs[1], p.samples[0].pcs[2]);
+	assert_int_equal(p.alloc.samples[0].nframes, 4);
+	assert_true(p.alloc.samples[0].frames[1].inlined);
+	assert_int_equal(p.alloc.samples[0].pcs[1], p.alloc.samples[0].pcs[2]);
 	report__profile_free(&p);
 	model__free(m);
 }
@@ -134,10 +134,10 @@ static void test_stack_without_frames(void **state)
 	struct report_profile p = make(m, &opts);
 
 	(void)state;
-	assert_int_equal(p.nsamples, 1);
-	assert_int_equal(p.samples[0].nframes, 1);
-	assert_string_equal(p.samples[0].frames[0].func, "[unknown]");
-	assert_int_equal(p.samples[0].pcs[0], 0x999);
+	assert_int_equal(p.alloc.nsamples, 1);
+	assert_int_equal(p.alloc.samples[0].nframes, 1);
+	assert_string_equal(p.alloc.samples[0].frames[0].func, "[unknown]");
+	assert_int_equal(p.alloc.samples[0].pcs[0], 0x999);
 	report__profile_free(&p);
 	model__free(m);
 }
@@ -176,12 +176,12 @@ static void test_merges_what_looks_the_same(void **state)
 	}
 	model__set_alloc(m, 1, 0x600300, 11, 110, 176);
 	p = make(m, &opts);
-	assert_int_equal(p.nsamples, 3);
-	assert_int_equal(p.samples[0].objects, 3 + 4);
-	assert_string_equal(p.samples[0].via, "makeslice");
-	assert_string_equal(p.samples[1].via, "newobject");
-	assert_int_equal(p.samples[2].objects, 11);
-	assert_string_equal(p.samples[2].type, "telemetry.Span");
+	assert_int_equal(p.alloc.nsamples, 3);
+	assert_int_equal(p.alloc.samples[0].objects, 3 + 4);
+	assert_string_equal(p.alloc.samples[0].via, "makeslice");
+	assert_string_equal(p.alloc.samples[1].via, "newobject");
+	assert_int_equal(p.alloc.samples[2].objects, 11);
+	assert_string_equal(p.alloc.samples[2].type, "telemetry.Span");
 	report__profile_free(&p);
 	model__free(m);
 }
@@ -193,13 +193,13 @@ static void check_filter(const char **include, const char **exclude, uint64_t ke
 	struct model_counters c = *model__counters(m);
 	struct report_profile p;
 
-	c.loss[c.nloss++] = (struct model_loss){ "full", "full", 17, 170, 272 };
+	c.loss[c.nloss++] = (struct model_loss){ MODEL_ALLOC, "full", "full", 17, 170, 272 };
 	model__set_counters(m, &c);
 	opts.include = include;
 	opts.exclude = exclude;
 	p = make(m, &opts);
-	assert_int_equal(p.total.objects - p.lost.objects, kept);
-	assert_int_equal(p.lost.objects, 17);
+	assert_int_equal(p.alloc.total.objects - p.alloc.lost.objects, kept);
+	assert_int_equal(p.alloc.lost.objects, 17);
 	report__profile_free(&p);
 	model__free(m);
 }
@@ -246,17 +246,17 @@ static void test_losses(void **state)
 	struct report_profile p;
 
 	(void)state;
-	c.loss[0] = (struct model_loss){ "table full", "full", 101, 1010, 1616 };
-	c.loss[1] = (struct model_loss){ "collision", "collision", 0, 0, 0 };
+	c.loss[0] = (struct model_loss){ MODEL_ALLOC, "table full", "full", 101, 1010, 1616 };
+	c.loss[1] = (struct model_loss){ MODEL_ALLOC, "collision", "collision", 0, 0, 0 };
 	model__set_counters(m, &c);
 	model__set_alloc(m, 4242, 0x600000, 19, 190, 304);
 	model__set_alloc(m, 4243, 0, 23, 230, 368);
 	p = make(m, &opts);
-	assert_int_equal(p.lost.objects, 101 + 19 + 23);
-	assert_int_equal(p.lost.bytes, 1010 + 190 + 230);
-	assert_int_equal(p.lost.class_bytes, 1616 + 304 + 368);
-	assert_int_equal(p.lost.nframes, 1);
-	assert_string_equal(p.lost.frames[0].func, "gotrace.lost");
+	assert_int_equal(p.alloc.lost.objects, 101 + 19 + 23);
+	assert_int_equal(p.alloc.lost.bytes, 1010 + 190 + 230);
+	assert_int_equal(p.alloc.lost.class_bytes, 1616 + 304 + 368);
+	assert_int_equal(p.alloc.lost.nframes, 1);
+	assert_string_equal(p.alloc.lost.frames[0].func, "gotrace.lost");
 	assert_int_equal(p.counters.nloss, 3);
 	assert_string_equal(p.counters.loss[2].cause, "stack missing");
 	assert_int_equal(p.counters.loss[2].objects, 42);
@@ -265,10 +265,10 @@ static void test_losses(void **state)
 	/* No free row: nothing may be lost on the way to the report. */
 	c.nloss = MODEL_LOSS_MAX;
 	for (int i = 0; i < MODEL_LOSS_MAX; i++)
-		c.loss[i] = (struct model_loss){ "cause", "key", 1, 1, 1 };
+		c.loss[i] = (struct model_loss){ MODEL_ALLOC, "cause", "key", 1, 1, 1 };
 	model__set_counters(m, &c);
 	p = make(m, &opts);
-	assert_int_equal(p.lost.objects, MODEL_LOSS_MAX + 42);
+	assert_int_equal(p.alloc.lost.objects, MODEL_LOSS_MAX + 42);
 	assert_string_equal(p.counters.loss[MODEL_LOSS_MAX - 1].cause, "other");
 	report__profile_free(&p);
 	model__free(m);
@@ -283,7 +283,7 @@ static void test_interval(void **state)
 	struct report_profile p;
 
 	(void)state;
-	c.loss[c.nloss++] = (struct model_loss){ "full", "full", 17, 170, 272 };
+	c.loss[c.nloss++] = (struct model_loss){ MODEL_ALLOC, "full", "full", 17, 170, 272 };
 	model__set_counters(m, &c);
 	model__mark(m);
 	c.loss[0].objects += 2;
@@ -296,18 +296,18 @@ static void test_interval(void **state)
 
 	opts.interval = true;
 	p = make(m, &opts);
-	assert_int_equal(p.nsamples, 1);
-	assert_int_equal(p.samples[0].objects, 3);
-	assert_int_equal(p.samples[0].bytes, 303);
-	assert_int_equal(p.samples[0].class_bytes, 336);
-	assert_int_equal(p.lost.objects, 2);
+	assert_int_equal(p.alloc.nsamples, 1);
+	assert_int_equal(p.alloc.samples[0].objects, 3);
+	assert_int_equal(p.alloc.samples[0].bytes, 303);
+	assert_int_equal(p.alloc.samples[0].class_bytes, 336);
+	assert_int_equal(p.alloc.lost.objects, 2);
 	assert_int_equal(p.counters.seen, 5);
 	assert_true(p.seconds > 0.499 && p.seconds < 0.501);
 	report__profile_free(&p);
 
 	opts.interval = false;
 	p = make(m, &opts);
-	assert_int_equal(p.total.objects, all_objects() + 3 + 19);
+	assert_int_equal(p.alloc.total.objects, all_objects() + 3 + 19);
 	assert_true(p.seconds > 30.49 && p.seconds < 30.51);
 	report__profile_free(&p);
 	model__free(m);
@@ -320,8 +320,8 @@ static void test_empty_model(void **state)
 	struct report_profile p = make(m, &opts), zero = { 0 };
 
 	(void)state;
-	assert_int_equal(p.nsamples, 0);
-	assert_int_equal(p.total.objects, 0);
+	assert_int_equal(p.alloc.nsamples, 0);
+	assert_int_equal(p.alloc.total.objects, 0);
 	assert_true(p.seconds == 0);
 	report__profile_free(&p);
 	report__profile_free(&p);
@@ -483,8 +483,8 @@ static void test_many_stacks(void **state)
 	}
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	assert_int_equal(report__profile(m, &names, &opts, &p), 0);
-	assert_int_equal(p.total.objects, n);
-	assert_int_equal(p.nsamples, n);
+	assert_int_equal(p.alloc.total.objects, n);
+	assert_int_equal(p.alloc.nsamples, n);
 	assert_int_equal(report__text(null, &p, &run, &opts), 0);
 	assert_int_equal(report__folded(null, &p, &run, &opts), 0);
 	assert_int_equal(report__pprof(null, &p, &run, &opts), 0);

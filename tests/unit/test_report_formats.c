@@ -11,25 +11,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <unistd.h>
-#include <zlib.h>
 #include <cmocka.h>
 
-#include "report/print.h"
-#include "report_fixture.h"
-
-#include "profile.pb-c.h"
-
-static struct report_profile make(const struct model *m, const struct fixture_name *table,
-				  const struct fixture_type *types,
-				  const struct report_options *opts)
-{
-	struct fixture fx = { .names = table, .types = types };
-	struct report_names names = fixture_bind(&fx);
-	struct report_profile p;
-
-	assert_int_equal(report__profile(m, &names, opts, &p), 0);
-	return p;
-}
+#include "report_output.h"
 
 /* The fixture's model, with losses of two causes and a stack that is missing. */
 static struct model *lossy_model(void)
@@ -41,43 +25,13 @@ static struct model *lossy_model(void)
 	c = *model__counters(m);
 	c.nloss = 2;
 	c.loss[0] =
-		(struct model_loss){ "call-site table full", "allocs_full", 1201, 90001, 98765 };
-	c.loss[1] = (struct model_loss){ "preempted", "contended", 7, 71, 112 };
+		(struct model_loss){ MODEL_ALLOC, "call-site table full", "allocs_full", 1201, 90001, 98765 };
+	c.loss[1] = (struct model_loss){ MODEL_ALLOC, "preempted", "contended", 7, 71, 112 };
 	c.cut_depth = 31337;
 	c.cut_foreign = 13;
 	model__set_counters(m, &c);
 	model__set_alloc(m, 99, 0, 3, 30, 48);
 	return m;
-}
-
-/* What a format writes, malloc'ed. */
-static char *render(const char *format, const struct report_profile *p,
-		    const struct report_options *opts, size_t *len)
-{
-	struct report_run run = fixture_run();
-	char *buf = NULL;
-	size_t n;
-	FILE *out = open_memstream(&buf, &n);
-
-	assert_non_null(out);
-	assert_int_equal(report__format(format)->write(out, p, &run, opts), 0);
-	fclose(out);
-	if (len)
-		*len = n;
-	return buf;
-}
-
-static char *next_line(char **text)
-{
-	char *line = *text, *end;
-
-	if (!line || !*line)
-		return NULL;
-	end = strchr(line, '\n');
-	assert_non_null(end);
-	*end = '\0';
-	*text = end + 1;
-	return line;
 }
 
 /* Objects of a row: the third figure, after "12.3 MiB  4.5". -1: not a row of a table. */
@@ -131,7 +85,7 @@ static void test_text_tables_add_up(void **state)
 			opts.metric = metric;
 			p = make(m, fixture_names, fixture_types, &opts);
 			text = render("text", &p, &opts, NULL);
-			assert_int_equal(check_tables(text, p.total.objects), 3);
+			assert_int_equal(check_tables(text, p.alloc.total.objects), 3);
 			free(text);
 			report__profile_free(&p);
 		}
@@ -141,7 +95,7 @@ static void test_text_tables_add_up(void **state)
 	{
 		char *text = render("text", &p, &opts, NULL);
 
-		assert_int_equal(check_tables(text, p.total.objects), 1);
+		assert_int_equal(check_tables(text, p.alloc.total.objects), 1);
 		free(text);
 	}
 	report__profile_free(&p);
@@ -225,26 +179,6 @@ static void test_text_color(void **state)
 	model__free(m);
 }
 
-static uint64_t fold_sum(char *text, const char *suffix)
-{
-	uint64_t sum = 0;
-	const char *last = "";
-	char *line;
-
-	while ((line = next_line(&text))) {
-		char *space = strrchr(line, ' ');
-
-		assert_non_null(space);
-		assert_true(strcmp(last, line) < 0);
-		*space = '\0';
-		last = line;
-		if (!*suffix || (strlen(line) >= strlen(suffix) &&
-				 !strcmp(line + strlen(line) - strlen(suffix), suffix)))
-			sum += strtoull(space + 1, NULL, 10);
-	}
-	return sum;
-}
-
 static uint64_t folded(const struct report_profile *p, enum report_metric metric,
 		       const char *suffix)
 {
@@ -266,8 +200,8 @@ static void test_folded(void **state)
 	struct report_profile p = make(m, fixture_names, fixture_types, &opts);
 
 	(void)state;
-	assert_int_equal(folded(&p, REPORT_BYTES, ""), p.total.class_bytes);
-	assert_int_equal(folded(&p, REPORT_OBJECTS, ""), p.total.objects);
+	assert_int_equal(folded(&p, REPORT_BYTES, ""), p.alloc.total.class_bytes);
+	assert_int_equal(folded(&p, REPORT_OBJECTS, ""), p.alloc.total.objects);
 	assert_int_equal(folded(&p, REPORT_OBJECTS, "gotrace.lost"), 1211);
 	assert_int_equal(folded(&p, REPORT_OBJECTS,
 				"main.(*server).handle;encoding/json.stringEncoder;"
@@ -280,88 +214,6 @@ static void test_folded(void **state)
 		127);
 	report__profile_free(&p);
 	model__free(m);
-}
-
-static unsigned char *gunzip(const char *data, size_t len, size_t *out_len)
-{
-	static unsigned char buf[1 << 20];
-	z_stream z = { .next_in = (unsigned char *)data,
-		       .avail_in = len,
-		       .next_out = buf,
-		       .avail_out = sizeof(buf) };
-
-	assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
-	assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
-	*out_len = z.total_out;
-	inflateEnd(&z);
-	return buf;
-}
-
-static Gotrace__Pprof__Profile *decode(const struct report_profile *p,
-				       const struct report_options *opts)
-{
-	Gotrace__Pprof__Profile *msg;
-	size_t len, raw_len;
-	char *data = render("pprof", p, opts, &len);
-	unsigned char *raw = gunzip(data, len, &raw_len);
-
-	msg = gotrace__pprof__profile__unpack(NULL, raw_len, raw);
-	assert_non_null(msg);
-	free(data);
-	return msg;
-}
-
-static const char *str(const Gotrace__Pprof__Profile *msg, int64_t i)
-{
-	assert_true(i >= 0 && (size_t)i < msg->n_string_table);
-	return msg->string_table[i];
-}
-
-/* Every id leads somewhere, is not 0, and is the row's place in its table plus one. */
-static void check_references(const Gotrace__Pprof__Profile *msg)
-{
-	assert_string_equal(msg->string_table[0], "");
-	for (size_t i = 0; i < msg->n_function; i++) {
-		assert_int_equal(msg->function[i]->id, i + 1);
-		assert_true(*str(msg, msg->function[i]->name));
-		str(msg, msg->function[i]->filename);
-	}
-	for (size_t i = 0; i < msg->n_location; i++) {
-		const Gotrace__Pprof__Location *l = msg->location[i];
-
-		assert_int_equal(l->id, i + 1);
-		assert_true(l->mapping_id <= msg->n_mapping);
-		assert_true(l->n_line > 0);
-		for (size_t k = 0; k < l->n_line; k++)
-			assert_in_range(l->line[k]->function_id, 1, msg->n_function);
-	}
-	for (size_t i = 0; i < msg->n_sample; i++) {
-		const Gotrace__Pprof__Sample *s = msg->sample[i];
-
-		assert_int_equal(s->n_value, msg->n_sample_type);
-		assert_true(s->n_location_id > 0);
-		for (size_t k = 0; k < s->n_location_id; k++)
-			assert_in_range(s->location_id[k], 1, msg->n_location);
-	}
-}
-
-static const Gotrace__Pprof__Label *label(const Gotrace__Pprof__Profile *msg,
-					  const Gotrace__Pprof__Sample *s, const char *key)
-{
-	for (size_t i = 0; i < s->n_label; i++) {
-		if (!strcmp(str(msg, s->label[i]->key), key))
-			return s->label[i];
-	}
-	return NULL;
-}
-
-static bool has_comment(const Gotrace__Pprof__Profile *msg, const char *text)
-{
-	for (size_t i = 0; i < msg->n_comment; i++) {
-		if (!strcmp(str(msg, msg->comment[i]), text))
-			return true;
-	}
-	return false;
 }
 
 static void test_pprof_head(void **state)
@@ -413,7 +265,7 @@ static void test_pprof_samples(void **state)
 	uint64_t objects = 0, bytes = 0, lost = 0;
 
 	(void)state;
-	assert_int_equal(msg->n_sample, p.nsamples + 3);
+	assert_int_equal(msg->n_sample, p.alloc.nsamples + 3);
 	for (size_t i = 0; i < msg->n_sample; i++) {
 		const Gotrace__Pprof__Sample *s = msg->sample[i];
 
@@ -424,16 +276,16 @@ static void test_pprof_samples(void **state)
 		if (label(msg, s, "cause"))
 			lost += s->value[0];
 		else
-			assert_string_equal(str(msg, label(msg, s, "via")->str), p.samples[i].via);
-		if (i < p.nsamples && *p.samples[i].type)
+			assert_string_equal(str(msg, label(msg, s, "via")->str), p.alloc.samples[i].via);
+		if (i < p.alloc.nsamples && *p.alloc.samples[i].type)
 			assert_string_equal(str(msg, label(msg, s, "type")->str),
-					    p.samples[i].type);
+					    p.alloc.samples[i].type);
 		else
 			assert_null(label(msg, s, "type"));
 	}
-	assert_int_equal(objects, p.total.objects);
-	assert_int_equal(bytes, p.total.class_bytes);
-	assert_int_equal(lost, p.lost.objects);
+	assert_int_equal(objects, p.alloc.total.objects);
+	assert_int_equal(bytes, p.alloc.total.class_bytes);
+	assert_int_equal(lost, p.alloc.lost.objects);
 	gotrace__pprof__profile__free_unpacked(msg, NULL);
 	report__profile_free(&p);
 	model__free(m);
@@ -545,8 +397,8 @@ static void test_pprof_is_read_by_go(void **state)
 	assert_int_equal(report__pprof(out, &p, &run, &opts), 0);
 	fclose(out);
 	go_sums(path, &objects, &bytes);
-	assert_int_equal(objects, p.total.objects);
-	assert_int_equal(bytes, p.total.class_bytes);
+	assert_int_equal(objects, p.alloc.total.objects);
+	assert_int_equal(bytes, p.alloc.total.class_bytes);
 	snprintf(cmd, sizeof(cmd),
 		 "go tool pprof -top -nodefraction=0 %s 2>/dev/null |"
 		 " grep -q 'gotrace.lost$'",
@@ -557,44 +409,6 @@ static void test_pprof_is_read_by_go(void **state)
 	unlink(path);
 	report__profile_free(&p);
 	model__free(m);
-}
-
-/*
- * Names a binary may carry. All of them are in one stack; each also is a file and a type.
- */
-static char long_name[10001];
-
-static const char *const hostile[] = {
-	"a;b",
-	"two\nlines",
-	"\033]0;title\007",
-	"\033[2J",
-	"caf\303\251.\344\270\226",
-	"",
-	"\302\233 1m",
-	"\377\376",
-	"cut\342\202",
-	"\342\200\256txt.exe",
-	"tab\tcr\r",
-	" ",
-	"12 34",
-	"%s%n",
-	long_name,
-};
-
-#define NHOSTILE (sizeof(hostile) / sizeof(hostile[0]))
-
-static void check_harmless(const char *text)
-{
-	for (const char *s = text; *s; s++) {
-		unsigned char c = *s;
-
-		assert_true(c == '\n' || c >= 0x20);
-		assert_int_not_equal(c, 0x7f);
-		assert_int_not_equal(c, 0xff);
-	}
-	assert_null(strstr(text, "\302\233"));
-	assert_null(strstr(text, "\342\200\256"));
 }
 
 static struct model *hostile_model(struct fixture_name *names, struct fixture_type *types)
@@ -633,12 +447,12 @@ static void test_hostile_names(void **state)
 	text = render("text", &p, &opts, NULL);
 	check_harmless(text);
 	assert_non_null(strstr(text, "caf\303\251.\344\270\226"));
-	assert_int_equal(check_tables(text, p.total.objects), 3);
+	assert_int_equal(check_tables(text, p.alloc.total.objects), 3);
 	free(text);
 
 	text = render("folded", &p, &opts, NULL);
 	check_harmless(text);
-	assert_int_equal(fold_sum(text, ""), p.total.class_bytes);
+	assert_int_equal(fold_sum(text, ""), p.alloc.total.class_bytes);
 	free(text);
 
 	msg = decode(&p, &opts);

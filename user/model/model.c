@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The model's tables: stacks by id, allocation totals by (stack, type) in order of arrival, the
- * counters of the collection, and what each of them was at the last mark.
+ * The model's tables: stacks by id, allocation totals by (stack, type) and growths by what led to
+ * them in order of arrival, the counters of the collection, and what each was at the last mark.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -28,11 +28,26 @@ struct alloc_entry {
 	UT_hash_handle hh;
 };
 
+struct growth_key {
+	uint64_t stack, start;
+	uint32_t from, to;
+	uint64_t kind;
+};
+
+struct growth_entry {
+	struct growth_key key;
+	size_t index;
+	UT_hash_handle hh;
+};
+
 struct model {
 	struct stack_entry *stacks;
 	struct alloc_entry *index;
 	struct model_alloc *allocs;
 	size_t nallocs, cap;
+	struct growth_entry *growth_index;
+	struct model_growth *growths;
+	size_t ngrowths, growths_cap;
 	struct model_counters counters, mark;
 	struct model_time time;
 };
@@ -46,6 +61,7 @@ void model__free(struct model *m)
 {
 	struct stack_entry *s, *s_next;
 	struct alloc_entry *a, *a_next;
+	struct growth_entry *g, *g_next;
 
 	if (!m)
 		return;
@@ -57,7 +73,12 @@ void model__free(struct model *m)
 		HASH_DEL(m->index, a);
 		free(a);
 	}
+	HASH_ITER(hh, m->growth_index, g, g_next) {
+		HASH_DEL(m->growth_index, g);
+		free(g);
+	}
 	free(m->allocs);
+	free(m->growths);
 	free(m);
 }
 
@@ -173,6 +194,83 @@ const struct model_alloc *model__alloc(const struct model *m, size_t i)
 	return i < m->nallocs ? &m->allocs[i] : NULL;
 }
 
+static int grow_growths(struct model *m)
+{
+	size_t cap = m->growths_cap ? 2 * m->growths_cap : 256;
+	struct model_growth *growths;
+
+	if (m->ngrowths < m->growths_cap)
+		return 0;
+	growths = reallocarray(m->growths, cap, sizeof(*growths));
+	if (!growths)
+		return -ENOMEM;
+	m->growths = growths;
+	m->growths_cap = cap;
+	return 0;
+}
+
+/* As add_alloc(). */
+static struct model_growth *add_growth(struct model *m, const struct growth_key *key)
+{
+	struct growth_entry *e;
+	struct model_growth *g;
+
+	if (grow_growths(m))
+		return NULL;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return NULL;
+	e->key = *key;
+	e->index = m->ngrowths;
+	HASH_ADD(hh, m->growth_index, key, sizeof(e->key), e);
+	if (!hash__added(e)) {
+		free(e);
+		return NULL;
+	}
+	g = &m->growths[m->ngrowths++];
+	*g = (struct model_growth){
+		.stack = key->stack, .start = key->start, .from = key->from, .to = key->to,
+		.kind = (enum model_growth_kind)key->kind,
+	};
+	return g;
+}
+
+int model__set_growth(struct model *m, const struct model_growth *g)
+{
+	struct growth_key key = {
+		.stack = g->stack, .start = g->start, .from = g->from, .to = g->to,
+		.kind = g->kind,
+	};
+	struct growth_entry *e;
+	struct model_growth *to;
+
+	/* What is no kind that is known would be counted with one that is. */
+	if (key.kind > MODEL_SHRINK)
+		return -EINVAL;
+	HASH_FIND(hh, m->growth_index, &key, sizeof(key), e);
+	to = e ? &m->growths[e->index] : add_growth(m, &key);
+	if (!to)
+		return -ENOMEM;
+	if (g->count < to->count || g->copied < to->copied || g->ns < to->ns ||
+	    g->max_ns < to->max_ns)
+		return -EINVAL;
+	to->count = g->count;
+	to->copied = g->copied;
+	to->ns = g->ns;
+	to->max_ns = g->max_ns;
+	return 0;
+}
+
+size_t model__ngrowths(const struct model *m)
+{
+	return m->ngrowths;
+}
+
+const struct model_growth *model__growth(const struct model *m, size_t i)
+{
+	return i < m->ngrowths ? &m->growths[i] : NULL;
+}
+
 void model__set_counters(struct model *m, const struct model_counters *c)
 {
 	m->counters = *c;
@@ -180,6 +278,10 @@ void model__set_counters(struct model *m, const struct model_counters *c)
 		m->counters.nloss = 0;
 	if (m->counters.nloss > MODEL_LOSS_MAX)
 		m->counters.nloss = MODEL_LOSS_MAX;
+	for (int i = 0; i < m->counters.nloss; i++) {
+		if (!m->counters.loss[i].group)
+			m->counters.loss[i].group = MODEL_ALLOC;
+	}
 }
 
 const struct model_counters *model__counters(const struct model *m)
@@ -187,10 +289,11 @@ const struct model_counters *model__counters(const struct model *m)
 	return &m->counters;
 }
 
-static const struct model_loss *find_loss(const struct model_counters *c, const char *key)
+static const struct model_loss *find_loss(const struct model_counters *c,
+					  enum model_group group, const char *key)
 {
 	for (int i = 0; i < c->nloss; i++) {
-		if (!strcmp(c->loss[i].key, key))
+		if (c->loss[i].group == group && !strcmp(c->loss[i].key, key))
 			return &c->loss[i];
 	}
 	return NULL;
@@ -213,12 +316,14 @@ void model__counters_since_mark(const struct model *m, struct model_counters *ou
 	out->cut_depth = since(now->cut_depth, mark->cut_depth);
 	out->cut_read = since(now->cut_read, mark->cut_read);
 	out->cut_foreign = since(now->cut_foreign, mark->cut_foreign);
+	out->growths_seen = since(now->growths_seen, mark->growths_seen);
+	out->growths_unmatched = since(now->growths_unmatched, mark->growths_unmatched);
 	out->tiny_unsure = since(now->tiny_unsure, mark->tiny_unsure);
 	out->retries = since(now->retries, mark->retries);
 	out->corrupt_stacks = since(now->corrupt_stacks, mark->corrupt_stacks);
 	for (int i = 0; i < out->nloss; i++) {
 		struct model_loss *l = &out->loss[i];
-		const struct model_loss *was = find_loss(mark, l->key);
+		const struct model_loss *was = find_loss(mark, l->group, l->key);
 
 		if (!was)
 			continue;
@@ -250,6 +355,13 @@ void model__mark(struct model *m)
 		a->mark_bytes = a->bytes;
 		a->mark_class_bytes = a->class_bytes;
 	}
+	for (size_t i = 0; i < m->ngrowths; i++) {
+		struct model_growth *g = &m->growths[i];
+
+		g->mark_count = g->count;
+		g->mark_copied = g->copied;
+		g->mark_ns = g->ns;
+	}
 	m->mark = m->counters;
 	m->time.mark_ns = m->time.now_ns;
 }
@@ -271,13 +383,15 @@ struct model_alloc model__total(const struct model *m)
 	return sum;
 }
 
-struct model_loss model__total_loss(const struct model *m)
+struct model_loss model__total_loss(const struct model *m, enum model_group group)
 {
-	struct model_loss sum = { .cause = "all causes", .key = "total" };
+	struct model_loss sum = { .group = group, .cause = "all causes", .key = "total" };
 
 	for (int i = 0; i < m->counters.nloss; i++) {
 		const struct model_loss *l = &m->counters.loss[i];
 
+		if (l->group != group)
+			continue;
 		sum.objects += l->objects;
 		sum.bytes += l->bytes;
 		sum.class_bytes += l->class_bytes;

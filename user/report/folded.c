@@ -2,7 +2,7 @@
 /*
  * Folded stacks, the input of flamegraph.pl and its kin: one line a stack, root first, frames
  * joined by ';', a space, the metric. Stacks that differ in nothing that is written (their types,
- * their lines) become one line; lines are sorted, so that two files can be compared.
+ * their lines, the size of a goroutine's stack) become one line; lines are sorted, so that two files can be compared.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -77,7 +77,7 @@ static int fold(struct folder *f, const struct report_sample *s, struct line *ou
 			*end++ = ';';
 		end = stpcpy(end, clean_name(f, s->frames[i].func));
 	}
-	out->value = f->metric == REPORT_OBJECTS ? s->objects : s->class_bytes;
+	out->value = report__value(s, f->metric);
 	return 0;
 }
 
@@ -102,21 +102,22 @@ int report__folded(FILE *out, const struct report_profile *p, const struct repor
 		   const struct report_options *opts)
 {
 	struct folder f = { .arena = report_arena__new(), .metric = opts->metric };
+	const struct report_set *set = report__set(p, opts->metric);
 	struct line *lines;
 	int err = -ENOMEM;
 
 	(void)run;
-	lines = f.arena ? report_arena__alloc(f.arena, p->nsamples + 1, sizeof(*lines)) : NULL;
+	lines = f.arena ? report_arena__alloc(f.arena, set->nsamples + 1, sizeof(*lines)) : NULL;
 	if (!lines)
 		goto cleanup;
-	for (size_t i = 0; i < p->nsamples; i++) {
-		err = fold(&f, &p->samples[i], &lines[i]);
+	for (size_t i = 0; i < set->nsamples; i++) {
+		err = fold(&f, &set->samples[i], &lines[i]);
 		if (err)
 			goto cleanup;
 	}
-	err = fold(&f, &p->lost, &lines[p->nsamples]);
+	err = fold(&f, &set->lost, &lines[set->nsamples]);
 	if (!err)
-		err = write_lines(out, lines, p->nsamples + 1);
+		err = write_lines(out, lines, set->nsamples + 1);
 cleanup:
 	HASH_CLEAR(hh, f.names);
 	report_arena__free(f.arena);

@@ -48,13 +48,15 @@ struct location_entry {
 
 struct builder {
 	const struct report_profile *p;
+	const struct report_set *set;	/* what of it the file is about */
+	enum model_group group;
 	const struct report_run *run;
 	struct report_arena *arena;
 	struct string_entry *strings;
 	struct seen_string *seen;
 	struct function_entry *functions;
 	struct location_entry *locations;
-	int64_t key_bytes, key_type, key_via, key_cause;
+	int64_t key_bytes, key_type, key_via, key_cause, key_from, key_to, key_kind, key_start;
 	Gotrace__Pprof__Profile msg;
 	int err;			/* -ENOMEM; set once, everything after is harmless */
 };
@@ -221,6 +223,42 @@ static void add_label(struct builder *b, Gotrace__Pprof__Sample *msg, int64_t ke
 	msg->label[msg->n_label++] = label;
 }
 
+static void add_word(struct builder *b, Gotrace__Pprof__Sample *msg, int64_t key, const char *word)
+{
+	if (word && *word)
+		add_label(b, msg, key, string(b, word), 0);
+}
+
+static void add_alloc(struct builder *b, Gotrace__Pprof__Sample *msg,
+		      const struct report_sample *s)
+{
+	msg->n_value = 2;
+	msg->value[0] = s->objects;
+	msg->value[1] = s->class_bytes;
+	if (s->objects && s->class_bytes / s->objects)
+		add_label(b, msg, b->key_bytes, 0, s->class_bytes / s->objects);
+	add_word(b, msg, b->key_type, s->type);
+	add_word(b, msg, b->key_via, s->via);
+}
+
+/* lost: nothing is known of the sizes. */
+static void add_growth(struct builder *b, Gotrace__Pprof__Sample *msg,
+		       const struct report_sample *s, bool lost)
+{
+	msg->n_value = 3;
+	msg->value[0] = s->count;
+	msg->value[1] = s->to > s->from ? (uint64_t)(s->to - s->from) * s->count : 0;
+	msg->value[2] = s->copied;
+	if (lost)
+		return;
+	if (s->from)
+		add_label(b, msg, b->key_from, 0, s->from);
+	if (s->to)
+		add_label(b, msg, b->key_to, 0, s->to);
+	add_word(b, msg, b->key_kind, s->kind == MODEL_REGROWTH ? "regrowth" : "growth");
+	add_word(b, msg, b->key_start, s->start);
+}
+
 /* Adds a sample; cause is that of a loss, else NULL. */
 static void add_sample(struct builder *b, const struct report_sample *s, const char *cause)
 {
@@ -229,41 +267,54 @@ static void add_sample(struct builder *b, const struct report_sample *s, const c
 	if (!msg)
 		return;
 	gotrace__pprof__sample__init(msg);
-	msg->value = alloc(b, 2, sizeof(*msg->value));
-	msg->label = alloc(b, 4, sizeof(*msg->label));
+	msg->value = alloc(b, 3, sizeof(*msg->value));
+	msg->label = alloc(b, 5, sizeof(*msg->label));
 	if (!msg->value || !msg->label)
 		return;
 	add_stack(b, msg, s);
-	msg->n_value = 2;
-	msg->value[0] = s->objects;
-	msg->value[1] = s->class_bytes;
-	if (s->objects && s->class_bytes / s->objects)
-		add_label(b, msg, b->key_bytes, 0, s->class_bytes / s->objects);
-	if (*s->type)
-		add_label(b, msg, b->key_type, string(b, s->type), 0);
-	if (*s->via)
-		add_label(b, msg, b->key_via, string(b, s->via), 0);
-	if (cause)
-		add_label(b, msg, b->key_cause, string(b, cause), 0);
+	if (b->group == MODEL_STACK)
+		add_growth(b, msg, s, cause);
+	else
+		add_alloc(b, msg, s);
+	add_word(b, msg, b->key_cause, cause);
 	b->msg.sample[b->msg.n_sample++] = msg;
+}
+
+/* A cause's figures; the frames are those of what is lost. */
+static struct report_sample loss_sample(const struct builder *b, const struct model_loss *l)
+{
+	struct report_sample s = b->set->lost;
+
+	if (b->group == MODEL_STACK) {
+		s.count = l->objects;
+		s.copied = l->bytes;
+	} else {
+		s.objects = l->objects;
+		s.bytes = l->bytes;
+		s.class_bytes = l->class_bytes;
+	}
+	return s;
+}
+
+/* Is it a loss of what the file is about, with anything to show for it? */
+static bool is_ours(const struct builder *b, const struct model_loss *l)
+{
+	return l->group == b->group &&
+	       (l->objects || (b->group == MODEL_STACK ? l->bytes : l->class_bytes));
 }
 
 static void add_samples(struct builder *b)
 {
-	const struct report_profile *p = b->p;
+	const struct model_counters *c = &b->p->counters;
 
-	b->msg.sample = alloc(b, p->nsamples + MODEL_LOSS_MAX, sizeof(*b->msg.sample));
-	for (size_t i = 0; i < p->nsamples && !b->err; i++)
-		add_sample(b, &p->samples[i], NULL);
-	for (int i = 0; i < p->counters.nloss && !b->err; i++) {
-		const struct model_loss *l = &p->counters.loss[i];
-		struct report_sample s = p->lost;
+	b->msg.sample = alloc(b, b->set->nsamples + MODEL_LOSS_MAX, sizeof(*b->msg.sample));
+	for (size_t i = 0; i < b->set->nsamples && !b->err; i++)
+		add_sample(b, &b->set->samples[i], NULL);
+	for (int i = 0; i < c->nloss && !b->err; i++) {
+		struct report_sample s = loss_sample(b, &c->loss[i]);
 
-		s.objects = l->objects;
-		s.bytes = l->bytes;
-		s.class_bytes = l->class_bytes;
-		if (s.objects || s.class_bytes)
-			add_sample(b, &s, l->cause);
+		if (is_ours(b, &c->loss[i]))
+			add_sample(b, &s, c->loss[i].cause);
 	}
 }
 
@@ -283,14 +334,23 @@ static void add_types(struct builder *b)
 {
 	Gotrace__Pprof__Profile *msg = &b->msg;
 
-	msg->sample_type = alloc(b, 2, sizeof(*msg->sample_type));
+	msg->sample_type = alloc(b, 3, sizeof(*msg->sample_type));
 	if (!msg->sample_type)
 		return;
+	msg->period = 1;
+	if (b->group == MODEL_STACK) {
+		msg->sample_type[0] = value_type(b, "growths", "count");
+		msg->sample_type[1] = value_type(b, "stack_space", "bytes");
+		msg->sample_type[2] = value_type(b, "copied", "bytes");
+		msg->n_sample_type = 3;
+		msg->period_type = value_type(b, "growths", "count");
+		msg->default_sample_type = intern(b, "copied");
+		return;
+	}
 	msg->sample_type[0] = value_type(b, "alloc_objects", "count");
 	msg->sample_type[1] = value_type(b, "alloc_space", "bytes");
 	msg->n_sample_type = 2;
 	msg->period_type = value_type(b, "space", "bytes");
-	msg->period = 1;
 	msg->default_sample_type = intern(b, "alloc_space");
 }
 
@@ -345,8 +405,21 @@ static void comment_word(struct builder *b, const char *what, const char *word)
 
 static void comment_figures(struct builder *b, const char *what, const struct report_sample *s)
 {
-	add_comment(b, "%s: %llu objects, %llu bytes", what, (unsigned long long)s->objects,
-		    (unsigned long long)s->class_bytes);
+	if (b->group == MODEL_STACK)
+		add_comment(b, "%s: %llu stack copies, %llu bytes", what,
+			    (unsigned long long)s->count, (unsigned long long)s->copied);
+	else
+		add_comment(b, "%s: %llu objects, %llu bytes", what,
+			    (unsigned long long)s->objects, (unsigned long long)s->class_bytes);
+}
+
+/* What belongs to the stack copies and is in no sample. */
+static void comment_copies(struct builder *b)
+{
+	if (report__counts(&b->p->shrink.total))
+		comment_figures(b, "shrunk by the collector", &b->p->shrink.total);
+	add_comment(b, "unmatched: %llu stack copies",
+		    (unsigned long long)b->p->counters.growths_unmatched);
 }
 
 static void add_comments(struct builder *b)
@@ -364,17 +437,19 @@ static void add_comments(struct builder *b)
 	comment_word(b, "command", run->command);
 	comment_word(b, "Go", run->go_version);
 	comment_word(b, "kernel", run->kernel);
-	comment_word(b, "mode", run->mode);
-	comment_figures(b, "lost", &b->p->lost);
+	/* The mode is that of the allocations; stack copies are all counted, whatever it is. */
+	comment_word(b, "mode", b->group == MODEL_STACK ? "exact" : run->mode);
+	comment_figures(b, "lost", &b->set->lost);
 	for (int i = 0; i < c->nloss; i++) {
-		struct report_sample s = { .objects = c->loss[i].objects,
-					   .class_bytes = c->loss[i].class_bytes };
+		struct report_sample s = loss_sample(b, &c->loss[i]);
 
-		if (s.objects || s.class_bytes)
+		if (is_ours(b, &c->loss[i]))
 			comment_figures(b, c->loss[i].cause, &s);
 	}
-	if (b->p->filtered.objects)
-		comment_figures(b, "filtered out", &b->p->filtered);
+	if (report__counts(&b->set->filtered))
+		comment_figures(b, "filtered out", &b->set->filtered);
+	if (b->group == MODEL_STACK)
+		comment_copies(b);
 	add_comment(b, "walks cut short: %llu",
 		    (unsigned long long)c->cut_depth + c->cut_read + c->cut_foreign);
 }
@@ -485,7 +560,13 @@ static int write_gzip(FILE *out, const ProtobufCMessage *msg)
 int report__pprof(FILE *out, const struct report_profile *p, const struct report_run *run,
 		  const struct report_options *opts)
 {
-	struct builder b = { .p = p, .run = run, .arena = report_arena__new() };
+	struct builder b = {
+		.p = p,
+		.set = report__set(p, opts->metric),
+		.group = report__group(opts->metric),
+		.run = run,
+		.arena = report_arena__new(),
+	};
 	int err;
 
 	if (!b.arena)
@@ -496,6 +577,12 @@ int report__pprof(FILE *out, const struct report_profile *p, const struct report
 	b.key_type = intern(&b, "type");
 	b.key_via = intern(&b, "via");
 	b.key_cause = intern(&b, "cause");
+	if (b.group == MODEL_STACK) {
+		b.key_from = intern(&b, "from");
+		b.key_to = intern(&b, "to");
+		b.key_kind = intern(&b, "kind");
+		b.key_start = intern(&b, "start");
+	}
 	add_types(&b);
 	add_mapping(&b);
 	add_samples(&b);

@@ -187,3 +187,30 @@ char *report_print__bytes(uint64_t bytes, char buf[REPORT_BYTES_LEN])
 	snprintf(buf, REPORT_BYTES_LEN, "%s %s", num, unit);
 	return buf;
 }
+
+const char *report_print__time_units(uint64_t ns, char *num)
+{
+	static const char *const units[] = { "ns", "us", "ms", "s" };
+	double v = ns;
+	int i = 0;
+
+	while (i < 3 && v >= 999.5) {
+		v /= 1000;
+		i++;
+	}
+	if (v >= 9999.5) {
+		snprintf(num, 8, "%.0f", v / 3600);
+		return "h";
+	}
+	snprintf(num, 8, !i || v >= 99.95 ? "%.0f" : v < 9.995 ? "%.2f" : "%.1f", v);
+	return units[i];
+}
+
+char *report_print__time(uint64_t ns, char buf[REPORT_TIME_LEN])
+{
+	char num[8];
+	const char *unit = report_print__time_units(ns, num);
+
+	snprintf(buf, REPORT_TIME_LEN, "%s %s", num, unit);
+	return buf;
+}

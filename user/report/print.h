@@ -49,4 +49,10 @@ const char *report_print__units(uint64_t bytes, char *num);
 /* "12.3 MiB" into buf; returns buf. */
 char *report_print__bytes(uint64_t bytes, char buf[REPORT_BYTES_LEN]);
 
+/* The same for a time: "12.3", "us". Beyond 9999 s it is hours, of as many digits as that takes. */
+const char *report_print__time_units(uint64_t ns, char *num);
+
+#define REPORT_TIME_LEN 16
+char *report_print__time(uint64_t ns, char buf[REPORT_TIME_LEN]);
+
 #endif /* GOTRACE_REPORT_PRINT_H */

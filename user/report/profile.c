@@ -2,7 +2,8 @@
 /*
  * From the model's addresses to named samples. Each pc is looked up once, each stack is flattened,
  * trimmed and filtered once, however many types it allocated; samples that look the same after that
- * (same visible frames, type and way in) become one. What had no stack becomes part of the losses.
+ * (same visible frames, type and way in; same step, kind and start of the goroutine) become one.
+ * What had no stack becomes part of the losses.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -39,9 +40,13 @@ struct pc_entry {
 	UT_hash_handle hh;
 };
 
+struct flat_key {
+	uint64_t id, probed;
+};
+
 /* One stack, flattened. Of all frames the first ntrimmed are not shown. */
 struct flat {
-	uint64_t id;
+	struct flat_key key;
 	bool missing, filtered, cut;
 	int nframes, nruntime, ntrimmed;
 	struct report_frame *frames;
@@ -56,9 +61,22 @@ struct type_entry {
 	UT_hash_handle hh;
 };
 
+struct start_entry {
+	uint64_t addr;
+	const char *name;		/* NULL: the names do not know it */
+	UT_hash_handle hh;
+};
+
 struct merged {
 	struct report_sample sample;
 	UT_hash_handle hh;
+};
+
+/* What tells two samples of one set apart besides their frames. */
+struct merge_key {
+	const char *via;
+	const char *text;		/* type or start: compared by content */
+	uint32_t kind, from, to;
 };
 
 struct build {
@@ -72,7 +90,8 @@ struct build {
 	struct pc_entry *pcs;
 	struct flat *flats;
 	struct type_entry *types;
-	struct merged *merged;
+	struct start_entry *starts;
+	struct merged *alloc, *growth, *shrink;
 };
 
 static bool match_any(const char **globs, const char *func)
@@ -186,7 +205,7 @@ static int expand(struct build *b, const struct model_stack *s, struct flat *f)
 	int n = 0, err;
 
 	for (uint32_t i = 0; i < s->nframes; i++) {
-		err = resolve_pc(b, s->pc[i], i == 0, &e[i]);
+		err = resolve_pc(b, s->pc[i], i == 0 && f->key.probed, &e[i]);
 		if (err)
 			return err;
 		n += e[i]->n;
@@ -200,7 +219,8 @@ static int expand(struct build *b, const struct model_stack *s, struct flat *f)
 		return -ENOMEM;
 
 	for (uint32_t i = 0; i < s->nframes; i++) {
-		uint64_t addr = i && s->pc[i] ? s->pc[i] - 1 : s->pc[i];
+		bool exact = i == 0 && f->key.probed;
+		uint64_t addr = !exact && s->pc[i] ? s->pc[i] - 1 : s->pc[i];
 
 		for (int k = 0; k < e[i]->n; k++) {
 			f->frames[f->nframes] = e[i]->frames[k];
@@ -210,6 +230,18 @@ static int expand(struct build *b, const struct model_stack *s, struct flat *f)
 		}
 	}
 	return n ? 0 : add_synthetic(b, f, unknown_func, s->pc[0]);
+}
+
+/* One unknown frame, for figures that are worth showing without a stack. */
+static int expand_missing(struct build *b, struct flat *f)
+{
+	f->missing = true;
+	f->frames = report_arena__alloc(b->keep, 1, sizeof(*f->frames));
+	f->pcs = report_arena__alloc(b->keep, 1, sizeof(*f->pcs));
+	f->ids = report_arena__alloc(b->tmp, 1, sizeof(*f->ids));
+	if (!f->frames || !f->pcs || !f->ids)
+		return -ENOMEM;
+	return add_synthetic(b, f, unknown_func, 0);
 }
 
 /*
@@ -230,14 +262,10 @@ static bool is_filtered(const struct report_options *opts, const struct flat *f)
 
 static int flatten(struct build *b, struct flat *f)
 {
-	const struct model_stack *s = model__stack(b->m, f->id);
+	const struct model_stack *s = model__stack(b->m, f->key.id);
 	int err;
 
-	if (!s) {
-		f->missing = true;
-		return 0;
-	}
-	err = expand(b, s, f);
+	err = s ? expand(b, s, f) : expand_missing(b, f);
 	if (err)
 		return err;
 
@@ -246,7 +274,7 @@ static int flatten(struct build *b, struct flat *f)
 	if (!b->opts->runtime_frames && f->nruntime < f->nframes)
 		f->ntrimmed = f->nruntime;
 
-	f->cut = s->flags & (GT_STACK_CUT_DEPTH | GT_STACK_CUT_READ | GT_STACK_CUT_FOREIGN);
+	f->cut = s && s->flags & (GT_STACK_CUT_DEPTH | GT_STACK_CUT_READ | GT_STACK_CUT_FOREIGN);
 	if (f->cut) {
 		err = add_synthetic(b, f, "gotrace.truncated", 0);
 		if (err)
@@ -256,21 +284,23 @@ static int flatten(struct build *b, struct flat *f)
 	return 0;
 }
 
-static int find_flat(struct build *b, uint64_t id, const struct flat **out)
+/* probed: the first pc is the probe's own, not a return address. */
+static int find_flat(struct build *b, uint64_t id, bool probed, const struct flat **out)
 {
+	const struct flat_key key = { .id = id, .probed = probed };
 	struct flat *f;
 	int err;
 
-	HASH_FIND(hh, b->flats, &id, sizeof(id), f);
+	HASH_FIND(hh, b->flats, &key, sizeof(key), f);
 	if (!f) {
 		f = report_arena__alloc(b->tmp, 1, sizeof(*f));
 		if (!f)
 			return -ENOMEM;
-		f->id = id;
+		f->key = key;
 		err = flatten(b, f);
 		if (err)
 			return err;
-		HASH_ADD(hh, b->flats, id, sizeof(f->id), f);
+		HASH_ADD(hh, b->flats, key, sizeof(f->key), f);
 		if (!hash__added(f))
 			return -ENOMEM;
 	}
@@ -301,33 +331,68 @@ static const char *type_name(struct build *b, uint64_t addr)
 	return e->name;
 }
 
-static void add_figures(struct report_sample *to, const struct model_alloc *a, bool interval)
+/*
+ * Names the function at startpc; NULL: unknown. The compiler's wrappers have no name here, and `go
+ * f(x)` starts one: then it is the outermost function of the stack that is shown.
+ */
+static int start_name(struct build *b, uint64_t addr, const struct flat *f, const char **name)
 {
-	to->objects += a->objects - (interval ? a->mark_objects : 0);
-	to->bytes += a->bytes - (interval ? a->mark_bytes : 0);
-	to->class_bytes += a->class_bytes - (interval ? a->mark_class_bytes : 0);
+	const struct pc_entry *pc;
+	struct start_entry *e;
+	int err;
+
+	HASH_FIND(hh, b->starts, &addr, sizeof(addr), e);
+	if (!e) {
+		e = report_arena__alloc(b->tmp, 1, sizeof(*e));
+		if (!e)
+			return -ENOMEM;
+		e->addr = addr;
+		if (addr) {
+			err = resolve_pc(b, addr, true, &pc);
+			if (err)
+				return err;
+			/* What is inlined at its entry comes first, the function itself last. */
+			e->name = pc->n ? pc->frames[pc->n - 1].func : NULL;
+		}
+		HASH_ADD(hh, b->starts, addr, sizeof(e->addr), e);
+		if (!hash__added(e))
+			return -ENOMEM;
+	}
+	*name = e->name;
+	for (int i = f->nframes - 1; i >= 0 && !*name && !f->cut && !f->missing; i--) {
+		if (strcmp(f->frames[i].func, "runtime.goexit"))
+			*name = f->frames[i].func;
+	}
+	if (!*name)
+		*name = unknown_func;
+	return 0;
 }
 
 /*
- * The sample that stands for these frames, type and way in, made if it is new. The key is the way
- * in, the frames' identities, then the type's name (by content: two descriptors may share a name).
+ * The sample that stands for these frames and this key, made if it is new. Hashed are the parts of
+ * the key, the frames' identities, then the text (two descriptors may share a name).
  */
-static struct merged *find_merged(struct build *b, const struct flat *f, const char *type)
+static struct merged *find_merged(struct build *b, struct merged **table, const struct flat *f,
+				  const struct merge_key *k)
 {
-	const char *via = report__via(f->frames, f->nframes, f->nruntime, type);
 	int n = f->nframes - f->ntrimmed;
-	size_t nids = n * sizeof(*f->ids), ntype = strlen(type);
-	size_t len = sizeof(via) + nids + ntype;
+	size_t nids = n * sizeof(*f->ids), ntext = strlen(k->text);
+	struct {
+		const char *via;
+		uint64_t kind;
+		uint32_t from, to;
+	} head = { .via = k->via, .kind = k->kind, .from = k->from, .to = k->to };
+	size_t len = sizeof(head) + nids + ntext;
 	struct merged *e;
 	char *key;
 
 	key = report_arena__alloc(b->tmp, len, 1);
 	if (!key)
 		return NULL;
-	memcpy(key, &via, sizeof(via));
-	memcpy(key + sizeof(via), f->ids + f->ntrimmed, nids);
-	memcpy(key + sizeof(via) + nids, type, ntype);
-	HASH_FIND(hh, b->merged, key, len, e);
+	memcpy(key, &head, sizeof(head));
+	memcpy(key + sizeof(head), f->ids + f->ntrimmed, nids);
+	memcpy(key + sizeof(head) + nids, k->text, ntext);
+	HASH_FIND(hh, *table, key, len, e);
 	if (e)
 		return e;
 
@@ -339,109 +404,211 @@ static struct merged *find_merged(struct build *b, const struct flat *f, const c
 		.pcs = f->pcs + f->ntrimmed,
 		.nframes = n,
 		.ntrimmed = f->ntrimmed,
-		.type = type,
-		.via = via,
+		.type = "",
+		.via = "",
+		.start = "",
 		.cut = f->cut,
 	};
-	HASH_ADD_KEYPTR(hh, b->merged, key, len, e);
+	HASH_ADD_KEYPTR(hh, *table, key, len, e);
 	return hash__added(e) ? e : NULL;
 }
 
-/* A loss only the report can see goes into the table of causes, or into its last row if full. */
-static void add_missing_stack(struct model_counters *c, const struct report_sample *figures)
+/*
+ * The row of a group's losses that only the report can see. Where the table is full it is the last
+ * one of the group, or one that is made free by adding up two of the other group's.
+ */
+static struct model_loss *missing_row(struct model_counters *c, enum model_group group)
 {
-	struct model_loss *l = NULL;
+	struct model_loss *l = NULL, *last = &c->loss[MODEL_LOSS_MAX - 1];
 
-	for (int i = 0; i < c->nloss && !l; i++) {
-		if (!strcmp(c->loss[i].key, "stack_missing"))
-			l = &c->loss[i];
+	for (int i = 0; i < c->nloss; i++) {
+		if (c->loss[i].group != group)
+			continue;
+		l = &c->loss[i];
+		if (!strcmp(l->key, "stack_missing"))
+			return l;
 	}
-	if (!l && c->nloss < MODEL_LOSS_MAX) {
+	if (c->nloss < MODEL_LOSS_MAX) {
 		l = &c->loss[c->nloss++];
-		*l = (struct model_loss){ .cause = "stack missing", .key = "stack_missing" };
-	} else if (!l) {
-		l = &c->loss[MODEL_LOSS_MAX - 1];
-		l->cause = "other";
-		l->key = "other";
+		*l = (struct model_loss){ group, "stack missing", "stack_missing", 0, 0, 0 };
+		return l;
 	}
-	l->objects += figures->objects;
-	l->bytes += figures->bytes;
-	l->class_bytes += figures->class_bytes;
+	if (!l) {
+		last[-1].objects += last->objects;
+		last[-1].bytes += last->bytes;
+		last[-1].class_bytes += last->class_bytes;
+		last[-1].cause = last[-1].key = "other";
+		l = last;
+		*l = (struct model_loss){ group, "stack missing", "stack_missing", 0, 0, 0 };
+		return l;
+	}
+	l->cause = l->key = "other";
+	return l;
 }
 
 static int add_alloc(struct build *b, const struct model_alloc *a)
 {
-	struct report_sample figures = { 0 };
+	struct report_sample figures = {
+		.objects = a->objects, .bytes = a->bytes, .class_bytes = a->class_bytes
+	};
+	struct merge_key key = { 0 };
 	const struct flat *f;
+	struct model_loss *l;
 	struct merged *e;
-	const char *type;
 	int err;
 
-	add_figures(&figures, a, b->opts->interval);
-	if (!figures.objects && !figures.bytes && !figures.class_bytes)
+	if (b->opts->interval) {
+		figures.objects -= a->mark_objects;
+		figures.bytes -= a->mark_bytes;
+		figures.class_bytes -= a->mark_class_bytes;
+	}
+	if (!report__counts(&figures))
 		return 0;
-	err = find_flat(b, a->stack, &f);
+	err = find_flat(b, a->stack, true, &f);
 	if (err)
 		return err;
 	if (f->missing) {
-		add_missing_stack(&b->p->counters, &figures);
+		l = missing_row(&b->p->counters, MODEL_ALLOC);
+		l->objects += figures.objects;
+		l->bytes += figures.bytes;
+		l->class_bytes += figures.class_bytes;
 		return 0;
 	}
 	if (f->filtered) {
-		add_figures(&b->p->filtered, a, b->opts->interval);
+		report__add(&b->p->alloc.filtered, &figures);
 		return 0;
 	}
-	type = type_name(b, a->type);
-	e = type ? find_merged(b, f, type) : NULL;
+	key.text = type_name(b, a->type);
+	if (!key.text)
+		return -ENOMEM;
+	key.via = report__via(f->frames, f->nframes, f->nruntime, key.text);
+	e = find_merged(b, &b->alloc, f, &key);
 	if (!e)
 		return -ENOMEM;
-	add_figures(&e->sample, a, b->opts->interval);
+	e->sample.type = key.text;
+	e->sample.via = key.via;
+	report__add(&e->sample, &figures);
 	return 0;
 }
 
-static void sum_up(struct report_sample *to, const struct report_sample *from)
+/* Adds the figures of a growth or a shrink that has a stack, or needs none. */
+static int merge_growth(struct build *b, const struct model_growth *g, const struct flat *f,
+			const struct report_sample *figures)
 {
-	to->objects += from->objects;
-	to->bytes += from->bytes;
-	to->class_bytes += from->class_bytes;
+	struct merged **table = g->kind == MODEL_SHRINK ? &b->shrink : &b->growth;
+	struct merge_key key = { .kind = g->kind, .from = g->from, .to = g->to };
+	struct merged *e;
+	int err;
+
+	err = start_name(b, g->start, f, &key.text);
+	if (err)
+		return err;
+	e = find_merged(b, table, f, &key);
+	if (!e)
+		return -ENOMEM;
+	e->sample.start = key.text;
+	e->sample.kind = g->kind;
+	e->sample.from = g->from;
+	e->sample.to = g->to;
+	report__add(&e->sample, figures);
+	return 0;
+}
+
+static int add_growth(struct build *b, const struct model_growth *g)
+{
+	bool shrink = g->kind == MODEL_SHRINK;
+	struct report_sample figures = {
+		.count = g->count, .copied = g->copied, .ns = g->ns, .max_ns = g->max_ns
+	};
+	const struct flat *f;
+	struct model_loss *l;
+	int err;
+
+	if (b->opts->interval) {
+		figures.count -= g->mark_count;
+		figures.copied -= g->mark_copied;
+		figures.ns -= g->mark_ns;
+	}
+	if (!report__counts(&figures))
+		return 0;
+	/* A growing function has called morestack: even its own pc is a return address. */
+	err = find_flat(b, g->stack, false, &f);
+	if (err)
+		return err;
+	/* The collector shrinks, not the code on the stack: a shrink is known without one. */
+	if (f->missing && !shrink) {
+		l = missing_row(&b->p->counters, MODEL_STACK);
+		l->objects += figures.count;
+		l->bytes += figures.copied;
+		return 0;
+	}
+	if (f->filtered) {
+		report__add(shrink ? &b->p->shrink.filtered : &b->p->growth.filtered, &figures);
+		return 0;
+	}
+	return merge_growth(b, g, f, &figures);
 }
 
 /* Copies the samples out of the table, in order of first arrival, and adds up. */
+static int fill_set(struct build *b, struct report_set *set, struct merged *table)
+{
+	struct merged *e;
+
+	set->samples = report_arena__alloc(b->keep, HASH_COUNT(table), sizeof(*set->samples));
+	if (!set->samples)
+		return -ENOMEM;
+	for (e = table; e; e = e->hh.next) {
+		set->samples[set->nsamples++] = e->sample;
+		report__add(&set->total, &e->sample);
+	}
+	report__add(&set->total, &set->lost);
+	return 0;
+}
+
 static int finish(struct build *b)
+{
+	struct report_profile *p = b->p;
+	int err;
+
+	for (int i = 0; i < p->counters.nloss; i++) {
+		const struct model_loss *l = &p->counters.loss[i];
+
+		if (l->group == MODEL_STACK) {
+			p->growth.lost.count += l->objects;
+			p->growth.lost.copied += l->bytes;
+		} else {
+			p->alloc.lost.objects += l->objects;
+			p->alloc.lost.bytes += l->bytes;
+			p->alloc.lost.class_bytes += l->class_bytes;
+		}
+	}
+	err = fill_set(b, &p->alloc, b->alloc);
+	if (!err)
+		err = fill_set(b, &p->growth, b->growth);
+	return err ? err : fill_set(b, &p->shrink, b->shrink);
+}
+
+static void init_set(struct report_set *set)
 {
 	static const struct report_frame lost_frame = { .func = "gotrace.lost", .file = "" };
 	static const uint64_t lost_pc;
-	struct report_profile *p = b->p;
-	struct merged *e;
+	static const struct report_sample none = { .type = "", .via = "", .start = "" };
 
-	p->samples = report_arena__alloc(b->keep, HASH_COUNT(b->merged), sizeof(*p->samples));
-	if (!p->samples)
-		return -ENOMEM;
-	for (e = b->merged; e; e = e->hh.next) {
-		p->samples[p->nsamples++] = e->sample;
-		sum_up(&p->total, &e->sample);
-	}
-
-	p->lost.frames = &lost_frame;
-	p->lost.pcs = &lost_pc;
-	p->lost.nframes = 1;
-	for (int i = 0; i < p->counters.nloss; i++) {
-		p->lost.objects += p->counters.loss[i].objects;
-		p->lost.bytes += p->counters.loss[i].bytes;
-		p->lost.class_bytes += p->counters.loss[i].class_bytes;
-	}
-	sum_up(&p->total, &p->lost);
-	return 0;
+	set->lost = set->filtered = set->total = none;
+	set->lost.frames = &lost_frame;
+	set->lost.pcs = &lost_pc;
+	set->lost.nframes = 1;
 }
 
 static void init_profile(struct build *b)
 {
-	static const struct report_sample none = { .type = "", .via = "" };
 	struct report_profile *p = b->p;
 	uint64_t from;
 
 	memset(p, 0, sizeof(*p));
-	p->lost = p->filtered = p->total = none;
+	init_set(&p->alloc);
+	init_set(&p->growth);
+	init_set(&p->shrink);
 	p->time = *model__time(b->m);
 	from = b->opts->interval ? p->time.mark_ns : p->time.start_ns;
 	if (p->time.now_ns > from)
@@ -466,6 +633,8 @@ int report__profile(const struct model *m, const struct report_names *names,
 	err = 0;
 	for (size_t i = 0; i < model__nallocs(m) && !err; i++)
 		err = add_alloc(&b, model__alloc(m, i));
+	for (size_t i = 0; i < model__ngrowths(m) && !err; i++)
+		err = add_growth(&b, model__growth(m, i));
 	if (!err)
 		err = finish(&b);
 
@@ -475,7 +644,10 @@ cleanup:
 	HASH_CLEAR(hh, b.pcs);
 	HASH_CLEAR(hh, b.flats);
 	HASH_CLEAR(hh, b.types);
-	HASH_CLEAR(hh, b.merged);
+	HASH_CLEAR(hh, b.starts);
+	HASH_CLEAR(hh, b.alloc);
+	HASH_CLEAR(hh, b.growth);
+	HASH_CLEAR(hh, b.shrink);
 	report_arena__free(b.tmp);
 	if (err)
 		report__profile_free(out);
@@ -488,4 +660,45 @@ void report__profile_free(struct report_profile *p)
 		return;
 	report_arena__free(p->arena);
 	memset(p, 0, sizeof(*p));
+}
+
+enum model_group report__group(enum report_metric metric)
+{
+	return metric == REPORT_GROWTHS || metric == REPORT_COPIED ? MODEL_STACK : MODEL_ALLOC;
+}
+
+const struct report_set *report__set(const struct report_profile *p, enum report_metric metric)
+{
+	return report__group(metric) == MODEL_STACK ? &p->growth : &p->alloc;
+}
+
+uint64_t report__value(const struct report_sample *s, enum report_metric metric)
+{
+	switch (metric) {
+	case REPORT_OBJECTS:
+		return s->objects;
+	case REPORT_GROWTHS:
+		return s->count;
+	case REPORT_COPIED:
+		return s->copied;
+	default:
+		return s->class_bytes;
+	}
+}
+
+bool report__counts(const struct report_sample *s)
+{
+	return s->objects || s->bytes || s->class_bytes || s->count || s->copied || s->ns;
+}
+
+void report__add(struct report_sample *to, const struct report_sample *from)
+{
+	to->objects += from->objects;
+	to->bytes += from->bytes;
+	to->class_bytes += from->class_bytes;
+	to->count += from->count;
+	to->copied += from->copied;
+	to->ns += from->ns;
+	if (from->max_ns > to->max_ns)
+		to->max_ns = from->max_ns;
 }

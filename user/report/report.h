@@ -62,11 +62,16 @@ struct report_run {
 enum report_metric {
 	REPORT_BYTES = 0,		/* class bytes: what MemStats.TotalAlloc counts */
 	REPORT_OBJECTS = 1,
+	REPORT_GROWTHS = 2,		/* stack growths and re-growths; shrinks are not among them */
+	REPORT_COPIED = 3,		/* bytes copied by them */
 };
 
 struct report_options {
-	enum report_metric metric;
-	int top;			/* rows of a table, 20 if not positive */
+	enum report_metric metric;	/* which also says whose stacks a single-valued format shows */
+	/* enum model_group: what was traced, and so is shown by text; 0 for MODEL_ALLOC. */
+	unsigned int groups;
+	/* Rows of a table, 20 if not positive; all groups share them in the text of an interval. */
+	int top;
 	bool runtime_frames;		/* keep leading runtime frames */
 	/*
 	 * Globs (fnmatch, the whole name, '*' matches '/' too) on function names, NULL-terminated;
@@ -79,7 +84,7 @@ struct report_options {
 	bool color;
 };
 
-/* One call stack and type with names. Frames are leaf first. */
+/* One call stack with names and what it is charged with. Frames are leaf first. */
 struct report_sample {
 	const struct report_frame *frames;
 	/*
@@ -90,18 +95,32 @@ struct report_sample {
 	const uint64_t *pcs;
 	int nframes;
 	int ntrimmed;			/* runtime frames left out in front of frames[0] */
+	bool cut;			/* the stack ends before the goroutine's root */
+	/* Of an allocation; else "" and 0. */
 	const char *type;		/* "" for untyped bytes */
 	const char *via;		/* way into the allocator: "newobject", "growslice", ... */
 	uint64_t objects, bytes, class_bytes;
-	bool cut;			/* the stack ends before the goroutine's root */
+	/* Of copies of goroutine stacks; else "" and 0. */
+	const char *start;		/* the goroutine's function */
+	enum model_growth_kind kind;
+	uint32_t from, to;		/* sizes in bytes */
+	uint64_t count, copied, ns;	/* copied in bytes */
+	uint64_t max_ns;		/* since the start, whatever the period */
 };
 
-struct report_profile {
+/* Samples of one kind and their sums, of which only the figures count. */
+struct report_set {
 	struct report_sample *samples;
 	size_t nsamples;
 	struct report_sample lost;	/* what could not be attributed, all causes; may be 0 */
 	struct report_sample filtered;	/* what -I and -X left out */
 	struct report_sample total;	/* samples + lost; not filtered */
+};
+
+struct report_profile {
+	struct report_set alloc;
+	struct report_set growth;	/* lost: copies of any kind, shrinks among them */
+	struct report_set shrink;	/* lost: always 0; stacks may be of one unknown frame */
 	/* Of the period as well; losses include the stacks missing from the model. */
 	struct model_counters counters;
 	double seconds;			/* of the period the figures cover */
@@ -109,6 +128,15 @@ struct report_profile {
 	/* private: memory behind the samples */
 	void *arena;
 };
+
+/* The samples a metric is about, and its value of one of them. */
+enum model_group report__group(enum report_metric metric);
+const struct report_set *report__set(const struct report_profile *p, enum report_metric metric);
+uint64_t report__value(const struct report_sample *s, enum report_metric metric);
+/* Does it have any figure that is not 0? */
+bool report__counts(const struct report_sample *s);
+/* Adds from's figures to to's; max_ns is the larger one. */
+void report__add(struct report_sample *to, const struct report_sample *from);
 
 /*
  * Builds a profile out of the model. The model, the names and the options' strings outlive it.
