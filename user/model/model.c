@@ -33,6 +33,8 @@ struct model {
 	struct alloc_entry *index;
 	struct model_alloc *allocs;
 	size_t nallocs, cap;
+	struct model_growth *growths;
+	size_t ngrowths;
 	struct model_counters counters, mark;
 	struct model_time time;
 };
@@ -58,6 +60,7 @@ void model__free(struct model *m)
 		free(a);
 	}
 	free(m->allocs);
+	free(m->growths);
 	free(m);
 }
 
@@ -173,6 +176,36 @@ const struct model_alloc *model__alloc(const struct model *m, size_t i)
 	return i < m->nallocs ? &m->allocs[i] : NULL;
 }
 
+int model__set_growth(struct model *m, const struct model_growth *g)
+{
+	struct model_growth *growths;
+	size_t i = 0;
+
+	while (i < m->ngrowths && (m->growths[i].stack != g->stack || m->growths[i].start != g->start ||
+				   m->growths[i].from != g->from || m->growths[i].to != g->to ||
+				   m->growths[i].kind != g->kind))
+		i++;
+	if (i == m->ngrowths) {
+		growths = reallocarray(m->growths, i + 1, sizeof(*growths));
+		if (!growths)
+			return -ENOMEM;
+		m->growths = growths;
+		m->ngrowths++;
+	}
+	m->growths[i] = *g;
+	return 0;
+}
+
+size_t model__ngrowths(const struct model *m)
+{
+	return m->ngrowths;
+}
+
+const struct model_growth *model__growth(const struct model *m, size_t i)
+{
+	return i < m->ngrowths ? &m->growths[i] : NULL;
+}
+
 void model__set_counters(struct model *m, const struct model_counters *c)
 {
 	m->counters = *c;
@@ -271,13 +304,15 @@ struct model_alloc model__total(const struct model *m)
 	return sum;
 }
 
-struct model_loss model__total_loss(const struct model *m)
+struct model_loss model__total_loss(const struct model *m, enum model_group group)
 {
 	struct model_loss sum = { .cause = "all causes", .key = "total" };
 
 	for (int i = 0; i < m->counters.nloss; i++) {
 		const struct model_loss *l = &m->counters.loss[i];
 
+		if (l->group && l->group != group)
+			continue;
 		sum.objects += l->objects;
 		sum.bytes += l->bytes;
 		sum.class_bytes += l->class_bytes;
