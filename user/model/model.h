@@ -61,7 +61,7 @@ struct model_loss {
 	uint64_t objects, bytes, class_bytes;
 };
 
-#define MODEL_LOSS_MAX 8
+#define MODEL_LOSS_MAX 16
 
 /* Counters of the collection as a whole. All cumulative. */
 struct model_counters {
