@@ -15,10 +15,10 @@ OTHERS = 20
 class Grow:
     """tests/targets/grow."""
 
-    def __init__(self, version=lib.DEFAULT_GO, mode="plain", count=1000, depth=100):
-        self.child = lib.start([lib.build("grow", version, mode), "-n", str(count), "-depth",
-                                str(depth)], bufsize=0, stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, env=dict(os.environ, GOGC="off"))
+    def __init__(self, path, count=1000, depth=100):
+        self.child = lib.start([path, "-n", str(count), "-depth", str(depth)], bufsize=0,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               env=dict(os.environ, GOGC="off"))
         self.lines = lib.Lines(self.child.stdout)
         self.pid = int(self.lines.read().split()[1])
 
@@ -26,6 +26,10 @@ class Grow:
         """Lets it run; what it says of itself."""
         self.child.stdin.write(b"g")
         return json.loads(self.lines.read(60))
+
+
+def grow(version=lib.DEFAULT_GO, mode="plain"):
+    return Grow(lib.build("grow", version, mode))
 
 
 def growths(err):
@@ -51,22 +55,22 @@ def check(target, *options, events="stack", env=None):
 
 def test_versions():
     for version in ("1.18", "1.19", "1.21", "1.24", "1.27"):
-        equal(check(Grow(version))[0], 0, f"lost with Go {version}")
+        equal(check(grow(version))[0], 0, f"lost with Go {version}")
 
 
 def test_position_independent():
-    equal(check(Grow(mode="pie-stripped"))[0], 0, "lost")
+    equal(check(grow(mode="pie-stripped"))[0], 0, "lost")
 
 
 def test_beside_allocations():
-    lost, err = check(Grow(), events="stack,alloc")
+    lost, err = check(grow(), events="stack,alloc")
     equal(lost, 0, "lost")
     expect("alloc exact, stack; " in err, f"start line: {err}")
     expect(re.search(r"seen \d+ allocations, lost 0", err), f"end block: {err}")
 
 
 def test_single_uprobes():
-    equal(check(Grow(), env={"GOTRACE_TEST_NO_UPROBE_MULTI": "1"})[0], 0, "lost")
+    equal(check(grow(), env={"GOTRACE_TEST_NO_UPROBE_MULTI": "1"})[0], 0, "lost")
 
 
 def test_tables_too_small():
@@ -74,14 +78,14 @@ def test_tables_too_small():
     for variable, cause in (("GOTRACE_TEST_MAX_STACKS", "table of stacks full"),
                             ("GOTRACE_TEST_MAX_GROWTHS", "table of call sites full"),
                             ("GOTRACE_TEST_ID_MASK", "two stacks with one id")):
-        lost, err = check(Grow(), env={variable: "1"})
+        lost, err = check(grow(), env={variable: "1"})
         expect(lost > 1000, f"{lost} lost with {variable}=1")
         expect(re.search(rf"lost \d+ \(\d+ bytes\): {cause}", err), f"no cause: {err}")
 
 
 def test_events():
     """-e and -a say what is traced."""
-    target = Grow()
+    target = grow()
     for options, wanted in ((("-e", "alloc"), "alloc exact"), (("-e", "stack"), "stack"),
                             (("-a", "off"), "stack"), ((), "alloc exact, stack"),
                             (("-e", "stack,alloc", "-a", "off"), "stack")):
@@ -102,3 +106,34 @@ def test_inspect():
     stack = out.split("probes of -e stack:")[1]
     equal(len(re.findall(r"runtime\.copystack +\+0x[0-9a-f]+ +offset 0x[0-9a-f]+", stack)), 2,
           f"probes on copystack in {out}")
+
+
+def without(function, directory):
+    """A copy of the target whose function table has no such function."""
+    path = os.path.join(directory, "without")
+    with open(lib.build("grow", "1.19"), "rb") as stream:
+        image = stream.read()
+    name = b"\0runtime." + function.encode() + b"\0"
+    expect(name in image, f"no {function} in the target's table")
+    with open(path, "wb") as stream:
+        stream.write(image.replace(name, name.replace(b"runtime.", b"runtimE.")))
+    os.chmod(path, 0o755)
+    return path
+
+
+def test_group_missing():
+    """A group that cannot be traced is left out with a warning; with none left it is exit code 3."""
+    for function, what, event, left in (("copystack", "stack growth", "stack", "alloc exact"),
+                                        ("mallocgc", "allocations", "alloc", "stack")):
+        with lib.workdir() as directory:
+            target = Grow(path=without(function, directory))
+            code, _, err = lib.gotrace("-p", target.pid, "-d", "200ms")
+            equal(code, 0, f"exit code ({err.strip()})")
+            expect(f"warning: {what} of pid {target.pid} cannot be traced: " in err, err)
+            expect(f"): {left}; " in err, f"start line: {err}")
+            code, _, err = lib.gotrace("-p", target.pid, "-e", event)
+            equal(code, 3, f"exit code of -e {event} ({err.strip()})")
+            expect(f"runtime.{function} is missing" in err, f"message: {err}")
+            code, out, _ = lib.gotrace("inspect", target.pid)
+            equal(code, 0, "exit code of inspect")
+            expect(f"{what} cannot be traced: " in out, f"inspect: {out}")
