@@ -9,8 +9,6 @@
 #ifndef GOTRACE_ALLOC_BPF_H
 #define GOTRACE_ALLOC_BPF_H
 
-#define WALK_TRIES 4
-
 struct amount {
 	__u64 bytes, class_bytes;
 };
@@ -76,14 +74,6 @@ static __always_inline __u64 class_bytes(struct gt_cpu *cpu, __u64 g, __u64 size
 	return i < GT_CLASS_LARGE ? cfg.class_large[i] : 0;
 }
 
-static __always_inline void count_lost(struct gt_cpu *cpu, enum gt_lost cause,
-				       const struct amount *a)
-{
-	count(cpu->lost[cause].objects, 1);
-	count(cpu->lost[cause].bytes, a->bytes);
-	count(cpu->lost[cause].class_bytes, a->class_bytes);
-}
-
 static __always_inline void add(struct gt_alloc_val *val, const struct amount *a)
 {
 	count(val->objects, 1);
@@ -91,118 +81,60 @@ static __always_inline void add(struct gt_alloc_val *val, const struct amount *a
 	count(val->class_bytes, a->class_bytes);
 }
 
-/* A hit on its way into the tables. */
-struct hit {
-	__u32 tid;
-	__u32 cut;			/* enum gt_stack_flag */
-	struct gt_alloc_key key;
-	__u64 check;
-	struct amount amount;
-};
-
 /*
- * Walks until no other thread has come between. The scratch space belongs to whoever wrote its
- * thread id last: a walk that finds another's id there was preempted on this CPU, and is done again.
+ * The first hit of a stack and type, on this CPU or at all. Returns KEPT, or the cause why it is not
+ * in the table.
  */
-static __always_inline bool walk_alone(struct pt_regs *ctx, struct gt_cpu *cpu, struct hit *h)
-{
-	for (int try = 0; try < WALK_TRIES; try++) {
-		volatile_of(cpu->owner) = h->tid;
-		walk_stack(ctx->ip, ctx->sp, ctx->bp);
-		h->key.stack = volatile_of(cpu->id);
-		h->check = volatile_of(cpu->stack.check);
-		h->cut = volatile_of(cpu->stack.flags);
-		if (volatile_of(cpu->owner) == h->tid)
-			return true;
-		count(cpu->retries, 1);
-	}
-	return false;
-}
-
-/*
- * Makes sure that the table of stacks holds the stack just walked. Returns -1, or the cause why it
- * does not. anew: write it whatever is there, because an earlier copy may be torn.
- */
-static __always_inline int publish_stack(struct gt_cpu *cpu, const struct hit *h, bool anew)
-{
-	struct gt_stack *known = bpf_map_lookup_elem(&stacks, &h->key.stack);
-
-	if (known && !anew)
-		return known->check == h->check ? -1 : GT_LOST_COLLISION;
-	if (bpf_map_update_elem(&stacks, &h->key.stack, &cpu->stack, BPF_ANY))
-		return GT_LOST_STACKS_FULL;
-	return -1;
-}
-
-/*
- * The first hit of a stack and type, on this CPU or at all. Returns -1, or the cause why it is not
- * in the table. The frames are copied out of the scratch space, where another thread may come
- * between: then the stack is walked and written again.
- */
-static __always_inline int add_first(struct pt_regs *ctx, struct gt_cpu *cpu, struct hit *h)
+static __always_inline __u32 add_first(struct gt_cpu *cpu, struct walk *w, struct gt_alloc_key *key,
+				       const struct amount *a)
 {
 	struct gt_alloc_val first = { 0 }, *val;
-	int cause = publish_stack(cpu, h, false);
+	__u32 cause = publish_stack(cpu, w);
 
-	if (volatile_of(cpu->owner) != h->tid) {
-		if (!walk_alone(ctx, cpu, h))
-			return GT_LOST_CONTENDED;
-		cause = publish_stack(cpu, h, true);
-		if (volatile_of(cpu->owner) != h->tid)
-			return GT_LOST_CONTENDED;
-	}
-	if (cause >= 0)
+	if (cause != KEPT)
 		return cause;
 	/* Another CPU may have made the entry meanwhile: -EEXIST is as good. */
-	first.check = h->check;
-	bpf_map_update_elem(&allocs, &h->key, &first, BPF_NOEXIST);
-	val = bpf_map_lookup_elem(&allocs, &h->key);
+	first.check = w->check;
+	key->stack = w->id;
+	bpf_map_update_elem(&allocs, key, &first, BPF_NOEXIST);
+	val = bpf_map_lookup_elem(&allocs, key);
 	if (!val)
 		return GT_LOST_ALLOCS_FULL;
 	if (!val->check)
-		val->check = h->check;
-	if (val->check != h->check)
+		val->check = w->check;
+	if (val->check != w->check)
 		return GT_LOST_COLLISION;
-	add(val, &h->amount);
-	return -1;
-}
-
-static __always_inline void count_cut(struct gt_cpu *cpu, __u32 flags)
-{
-	if (flags & GT_STACK_CUT_DEPTH)
-		count(cpu->cut_depth, 1);
-	if (flags & GT_STACK_CUT_READ)
-		count(cpu->cut_read, 1);
-	if (flags & GT_STACK_CUT_FOREIGN)
-		count(cpu->cut_foreign, 1);
+	add(val, a);
+	return KEPT;
 }
 
 static __always_inline void attribute(struct pt_regs *ctx, struct gt_cpu *cpu, __u64 size)
 {
-	struct hit h = { .tid = (__u32)bpf_get_current_pid_tgid(), .key.type = ctx->bx };
-	bool walked = walk_alone(ctx, cpu, &h);
+	struct walk w = {
+		.ip = ctx->ip,
+		.sp = ctx->sp,
+		.bp = ctx->bp,
+		.tid = (__u32)bpf_get_current_pid_tgid(),
+	};
+	struct gt_alloc_key key = { .type = ctx->bx };
+	bool walked = walk_alone(cpu, &w);
 	struct gt_alloc_val *val;
-	int cause = -1;
+	__u32 cause = KEPT;
+	struct amount a;
 
-	h.amount.bytes = size;
-	h.amount.class_bytes = class_bytes(cpu, ctx->r14, size, h.key.type);
-	val = walked ? bpf_map_lookup_elem(&allocs, &h.key) : NULL;
-	if (val && val->check == h.check)
-		add(val, &h.amount);
+	key.stack = w.id;
+	a.bytes = size;
+	a.class_bytes = class_bytes(cpu, ctx->r14, size, key.type);
+	val = walked ? bpf_map_lookup_elem(&allocs, &key) : NULL;
+	if (val && val->check == w.check)
+		add(val, &a);
 	else
-		cause = walked ? add_first(ctx, cpu, &h) : GT_LOST_CONTENDED;
-	if (cause >= 0 && cause < GT_LOST_MAX)
-		count_lost(cpu, cause, &h.amount);
-	if (h.cut)
-		count_cut(cpu, h.cut);
+		cause = walked ? add_first(cpu, &w, &key, &a) : GT_LOST_CONTENDED;
+	if (cause < GT_LOST_MAX)
+		count_lost(&cpu->lost[cause], a.bytes, a.class_bytes);
+	if (w.cut)
+		count_cut(cpu, w.cut);
 }
-
-/* Where a probe stands; a constant in each program. */
-enum site {
-	SITE_PUSH,
-	SITE_CHECK,
-	SITE_DIRECT,
-};
 
 /* Is this hit none of ours to count? It is not a call yet, or it is counted at its caller. */
 static __always_inline bool is_left_out(struct pt_regs *ctx, enum site site)
@@ -211,8 +143,7 @@ static __always_inline bool is_left_out(struct pt_regs *ctx, enum site site)
 
 	switch (site) {
 	case SITE_CHECK:
-		/* CF or ZF set: the jump to grow the stack is taken, and the function starts again. */
-		return ctx->flags & 0x41;
+		return is_restart(ctx);
 	case SITE_DIRECT:
 		bpf_probe_read_user(&ret, sizeof(ret), (void *)ctx->sp);
 		return ret - cfg.caller_start < cfg.caller_end - cfg.caller_start;

@@ -12,7 +12,9 @@
 #include "gotrace/event.h"
 #include "maps.bpf.h"
 #include "unwind.bpf.h"
+#include "tables.bpf.h"
 #include "alloc.bpf.h"
+#include "stack.bpf.h"
 
 /* On "push %rbp": behind the stack check, reached once per call (Go 1.21 and later). */
 SEC("uprobe")
@@ -33,6 +35,28 @@ SEC("uprobe")
 int gt_alloc_direct(struct pt_regs *ctx)
 {
 	return alloc_hit(ctx, SITE_DIRECT);
+}
+
+/* On copystack's "push %rbp". */
+SEC("uprobe")
+int gt_stack_push(struct pt_regs *ctx)
+{
+	return stack_begin(ctx, SITE_PUSH);
+}
+
+/* On copystack's stack check, before Go 1.21. */
+SEC("uprobe")
+int gt_stack_check(struct pt_regs *ctx)
+{
+	return stack_begin(ctx, SITE_CHECK);
+}
+
+/* On an instruction of copystack that every way to its return passes. */
+SEC("uprobe")
+int gt_stack_end(struct pt_regs *ctx)
+{
+	(void)ctx;
+	return stack_end();
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The tables and the configuration that the programs share. What they hold is specified in
- * gotrace/event.h; user space sets the sizes of allocs and stacks before loading.
+ * gotrace/event.h; user space sets the sizes before loading.
  */
 #ifndef GOTRACE_MAPS_BPF_H
 #define GOTRACE_MAPS_BPF_H
@@ -19,6 +19,28 @@ struct {
 	__type(key, __u64);
 	__type(value, struct gt_stack);
 } stacks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct gt_growth_key);
+	__type(value, struct gt_growth_val);
+} growths SEC(".maps");
+
+/* An entry stays when its copy has ended: threads come back. Those that do not make room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, struct gt_growing);
+} growing SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct gt_shrunk);
+} shrunk SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

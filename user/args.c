@@ -23,9 +23,11 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "TARGET", 1 },
 	{ "pid", 'p', "PID", 0, "Process to trace; repeatable", 1 },
 	{ NULL, 0, NULL, 0, "EVENTS", 2 },
-	{ "event", 'e', "LIST", 0, "What to trace: alloc (default alloc)", 2 },
+	{ "event", 'e', "LIST", 0,
+	  "What to trace: alloc (heap allocations), stack (growth of goroutine stacks); "
+	  "default alloc,stack", 2 },
 	{ "alloc", 'a', "MODE", 0,
-	  "How allocations are counted: auto, exact (each one); default auto, which is exact", 2 },
+	  "How allocations are counted: auto, exact (each one), off; default auto, which is exact", 2 },
 	{ NULL, 0, NULL, 0, "OUTPUT", 3 },
 	{ "output", 'o', "FILE", 0,
 	  "Write a report when tracing ends, and on USR1; the suffix names the format "
@@ -56,7 +58,7 @@ static const struct argp_option options[] = {
 };
 
 static const char doc[] =
-	"Shows which lines of a running Go program allocate how much.\v"
+	"Shows which lines of a running Go program allocate how much, and grow stacks.\v"
 	"Examples:\n"
 	"  sudo gotrace -p 4711                   a table a second, a summary at Ctrl-C\n"
 	"  sudo gotrace -p 4711 -d 30 -o a.pb.gz  30 s into a profile for go tool pprof\n"
@@ -115,19 +117,34 @@ static void add_glob(struct argp_state *state, const char **list, const char *gl
 	list[n] = glob;
 }
 
-static void parse_events(struct argp_state *state, char *list)
+static void parse_events(struct argp_state *state, char *list, struct args *a)
 {
-	if (!*list)
-		argp_error(state, "no events: this version traces alloc");
-	for (char *p = strtok(list, ","); p; p = strtok(NULL, ","))
-		if (strcmp(p, "alloc"))
-			argp_error(state, "no event '%s': this version traces alloc", p);
+	static const struct {
+		const char *name;
+		enum model_group group;
+	} events[] = { { "alloc", MODEL_ALLOC }, { "stack", MODEL_STACK } };
+	unsigned int groups = 0;
+
+	for (char *p = strtok(list, ","); p; p = strtok(NULL, ",")) {
+		unsigned int group = 0;
+
+		for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+			if (!strcmp(p, events[i].name))
+				group = events[i].group;
+		if (!group)
+			argp_error(state, "no event '%s': there are alloc, stack", p);
+		groups |= group;
+	}
+	if (!groups)
+		argp_error(state, "no events: there are alloc, stack");
+	a->report.groups = groups;
 }
 
-static void parse_mode(struct argp_state *state, const char *mode)
+static void parse_mode(struct argp_state *state, const char *mode, struct args *a)
 {
-	if (strcmp(mode, "auto") && strcmp(mode, "exact"))
-		argp_error(state, "no allocation mode '%s': this version has auto and exact", mode);
+	if (strcmp(mode, "auto") && strcmp(mode, "exact") && strcmp(mode, "off"))
+		argp_error(state, "no allocation mode '%s': there are auto, exact, off", mode);
+	a->alloc_off = !strcmp(mode, "off");
 }
 
 static void parse_metric(struct argp_state *state, const char *name, struct args *a)
@@ -217,6 +234,10 @@ static void finish(struct argp_state *state, struct parse *p)
 		argp_error(state, "what is '%s'? a process is given as -p PID", a->subject);
 	if (!a->npids)
 		argp_error(state, "no target: give one with -p PID");
+	if (a->alloc_off)
+		a->report.groups &= ~(unsigned int)MODEL_ALLOC;
+	if (!a->report.groups)
+		argp_error(state, "nothing to trace: -e has only alloc, and -a is off");
 	finish_outputs(state, a, p->format);
 	check_names(state, a);
 }
@@ -254,8 +275,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	struct args *a = p->args;
 
 	switch (key) {
-	case 'e': parse_events(state, arg); return 0;
-	case 'a': parse_mode(state, arg); return 0;
+	case 'e': parse_events(state, arg, a); return 0;
+	case 'a': parse_mode(state, arg, a); return 0;
 	case 'o': add_output(state, a, arg); return 0;
 	case 'f': p->format = arg; return 0;
 	case 'm': parse_metric(state, arg, a); return 0;
@@ -314,6 +335,7 @@ void args__parse(int argc, char **argv, struct args *out)
 	memset(out, 0, sizeof(*out));
 	out->interval_ns = 1000000000;
 	out->report.top = 20;
+	out->report.groups = MODEL_ALLOC | MODEL_STACK;
 	out->report.columns = 80;
 	out->command_line = join(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "inspect")) {

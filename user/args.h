@@ -40,7 +40,8 @@ struct args {
 	struct args_output outputs[ARGS_LIST_MAX];
 	int noutputs;
 	const char *include[ARGS_LIST_MAX + 1], *exclude[ARGS_LIST_MAX + 1];
-	struct report_options report;
+	struct report_options report;	/* groups: what was asked for */
+	bool alloc_off;			/* -a off */
 	bool stats, dry_run, force, quiet;
 	int verbose;
 	char *command_line;

@@ -32,6 +32,9 @@ static const char *const site_names[] = {
 	[PROBE_ALLOC_PUSH] = "push %rbp",
 	[PROBE_ALLOC_CHECK] = "stack check, restarts left out",
 	[PROBE_ALLOC_DIRECT] = "push %rbp, mallocgc's calls left out",
+	[PROBE_STACK_PUSH] = "begin: push %rbp",
+	[PROBE_STACK_CHECK] = "begin: stack check, restarts left out",
+	[PROBE_STACK_END] = "end: passed once before every return",
 };
 
 static void print_bytes(const struct probe_point *p)
@@ -42,9 +45,9 @@ static void print_bytes(const struct probe_point *p)
 	printf("\n");
 }
 
-static void print_plan(const struct probe_plan *plan, bool verbose)
+static void print_plan(const struct probe_plan *plan, const char *event, bool verbose)
 {
-	printf("probes:\n");
+	printf("probes of -e %s:\n", event);
 	for (int i = 0; i < plan->npoints; i++) {
 		const struct probe_point *p = &plan->points[i];
 
@@ -56,6 +59,29 @@ static void print_plan(const struct probe_plan *plan, bool verbose)
 		if (verbose || p->why[0])
 			print_bytes(p);
 	}
+}
+
+/* Plans and prints each group. Returns how many can be traced. */
+static int print_groups(const struct gobin *gb, struct probe_plan *plan, bool verbose)
+{
+	static const struct {
+		const char *event, *what;
+		int (*plan)(const struct gobin *gb, struct probe_plan *plan);
+	} groups[] = {
+		{ "alloc", "allocations", probe_plan__alloc },
+		{ "stack", "stack growth", probe_plan__stack },
+	};
+	int ngood = 0, err;
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		err = groups[i].plan(gb, plan);
+		print_plan(plan, groups[i].event, verbose);
+		if (err)
+			printf("%s cannot be traced: %s\n", groups[i].what, plan->why);
+		else
+			ngood++;
+	}
+	return ngood;
 }
 
 static void print_info(const struct gobin *gb, const char *name)
@@ -111,11 +137,7 @@ int inspect__run(const struct args *args)
 		goto cleanup;
 	}
 	print_info(gb, args->subject);
-	err = probe_plan__alloc(gb, plan);
-	print_plan(plan, args->verbose > 0);
-	if (err)
-		printf("allocations cannot be traced: %s\n", plan->why);
-	code = err ? EXIT_TARGET : EXIT_OK;
+	code = print_groups(gb, plan, args->verbose > 0) ? EXIT_OK : EXIT_TARGET;
 	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "gotrace: cannot write to stdout: %s\n", strerror(errno));
 		code = EXIT_FAILED;

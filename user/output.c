@@ -74,15 +74,17 @@ static void check_stdout(struct session *s)
 }
 
 static int write_format(struct session *s, FILE *out, const struct report_format *format,
-			const struct report_options *opts)
+			const struct report_options *options)
 {
+	struct report_options opts = *options;
 	struct report_profile profile;
 	int err;
 
-	err = report__profile(s->model, names__report(s->names), opts, &profile);
+	opts.groups = s->groups;
+	err = report__profile(s->model, names__report(s->names), &opts, &profile);
 	if (err)
 		return err;
-	err = format->write(out, &profile, &s->run, opts);
+	err = format->write(out, &profile, &s->run, &opts);
 	report__profile_free(&profile);
 	return err;
 }
@@ -171,33 +173,66 @@ void output__write(struct session *s, bool end)
 	check_stdout(s);
 }
 
+/* What is traced, and how. */
+static const char *group_names(const struct session *s)
+{
+	switch (s->groups) {
+	case MODEL_ALLOC:
+		return "alloc exact";
+	case MODEL_STACK:
+		return "stack";
+	default:
+		return "alloc exact, stack";
+	}
+}
+
 void output__start_line(const struct session *s)
 {
 	if (s->args->quiet)
 		return;
 	if (s->args->dry_run) {
-		fprintf(stderr, "gotrace: would trace pid %d (%s, %s): alloc exact; %d probes by %s\n",
+		fprintf(stderr, "gotrace: would trace pid %d (%s, %s): %s; %d probes by %s\n",
 			target__pid(s->target), target__command(s->target),
-			gobin__info(s->gb)->version, s->plan->npoints,
+			gobin__info(s->gb)->version, group_names(s), s->plan->npoints,
 			s->multi ? "uprobe_multi" : "perf events");
 		return;
 	}
-	fprintf(stderr, "gotrace: tracing pid %d (%s, %s): alloc exact; %d probe%s attached in %.0f ms; "
+	fprintf(stderr, "gotrace: tracing pid %d (%s, %s): %s; %d probe%s attached in %.0f ms; "
 		"Ctrl-C to stop\n", target__pid(s->target), target__command(s->target),
-		gobin__info(s->gb)->version, s->nprobes, s->nprobes == 1 ? "" : "s", s->attach_ms);
+		gobin__info(s->gb)->version, group_names(s), s->nprobes, s->nprobes == 1 ? "" : "s", s->attach_ms);
+}
+
+/* One group's line: how many were seen, how many of them lost, and why. */
+static void print_group(const struct session *s, enum model_group group, const char *when,
+			uint64_t seen, const char *what)
+{
+	const struct model_counters *c = model__counters(s->model);
+
+	if (!(s->groups & group))
+		return;
+	fprintf(stderr, "gotrace: %sseen %" PRIu64 " %s, lost %" PRIu64 "\n", when, seen, what,
+		model__total_loss(s->model, group).objects);
+	for (int i = 0; i < c->nloss; i++) {
+		const struct model_loss *l = &c->loss[i];
+
+		if (l->group == group && l->objects)
+			fprintf(stderr, "gotrace:   lost %" PRIu64 " (%" PRIu64 " bytes): %s\n",
+				l->objects, group == MODEL_ALLOC ? l->class_bytes : l->bytes,
+				l->cause);
+	}
 }
 
 static void print_losses(const struct session *s, double seconds)
 {
 	const struct model_counters *c = model__counters(s->model);
-	struct model_loss lost = model__total_loss(s->model, MODEL_ALLOC);
+	char when[32];
 
-	fprintf(stderr, "gotrace: %.1f s; seen %" PRIu64 " allocations, lost %" PRIu64 "\n", seconds,
-		c->seen, lost.objects);
-	for (int i = 0; i < c->nloss; i++)
-		if (c->loss[i].objects)
-			fprintf(stderr, "gotrace:   lost %" PRIu64 " (%" PRIu64 " bytes): %s\n",
-				c->loss[i].objects, c->loss[i].class_bytes, c->loss[i].cause);
+	snprintf(when, sizeof(when), "%.1f s; ", seconds);
+	print_group(s, MODEL_ALLOC, when, c->seen, "allocations");
+	print_group(s, MODEL_STACK, s->groups & MODEL_ALLOC ? "" : when, c->growths_seen, "growths");
+	if (c->growths_unmatched)
+		fprintf(stderr, "gotrace: %" PRIu64 " begins or ends of stack copies without the other "
+			"one\n", c->growths_unmatched);
 	if (c->cut_depth || c->cut_read || c->cut_foreign)
 		fprintf(stderr, "gotrace: stacks cut short: %" PRIu64 " deeper than %d frames, %" PRIu64
 			" unreadable, %" PRIu64 " where they leave Go code\n", c->cut_depth,
@@ -238,10 +273,11 @@ static void print_stats(const struct session *s, double seconds)
 	      (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 	fprintf(stderr, "gotrace: own cost: %.3f s of CPU (%.2g %% of one), %ld KiB resident at most\n",
 		cpu, seconds > 0 ? 100 * cpu / seconds : 0, ru.ru_maxrss);
-	fprintf(stderr, "gotrace: tables: %u of %u (call site, type) pairs, %u of %u stacks\n",
-		use.allocs, use.max_allocs, use.stacks, use.max_stacks);
-	fprintf(stderr, "gotrace: hits: %" PRIu64 " counted, %" PRIu64 " left out, %" PRIu64
-		" of zero size, %" PRIu64 " walks repeated; by %s\n", c->seen, c->left_out, c->zero,
+	fprintf(stderr, "gotrace: tables: %u of %u (call site, type) pairs, %u of %u kinds of stack "
+		"copies, %u of %u stacks\n", use.allocs, use.max_allocs, use.growths, use.max_growths,
+		use.stacks, use.max_stacks);
+	fprintf(stderr, "gotrace: hits: %" PRIu64 " allocations, %" PRIu64 " stack copies (two each), %" PRIu64 " left out, %" PRIu64
+		" of zero size, %" PRIu64 " walks repeated; by %s\n", c->seen, c->growths_seen, c->left_out, c->zero,
 		c->retries, s->multi ? "uprobe_multi" : "perf events");
 }
 
@@ -252,7 +288,8 @@ void output__end_block(const struct session *s)
 
 	if (s->screen->sessions > 1 && !s->args->quiet)
 		fprintf(stderr, "gotrace: pid %d (%s):\n", s->pid, target__command(s->target));
-	if (!s->args->quiet || model__total_loss(s->model, MODEL_ALLOC).objects)
+	if (!s->args->quiet || model__total_loss(s->model, MODEL_ALLOC).objects ||
+	    model__total_loss(s->model, MODEL_STACK).objects)
 		print_losses(s, seconds);
 	if (!s->args->quiet)
 		print_cost(s, seconds);

@@ -36,7 +36,8 @@ uint64_t session__hits(const struct session *s)
 {
 	const struct model_counters *c = model__counters(s->model);
 
-	return c->seen + c->left_out + c->zero;
+	/* A stack copy has a begin and an end. */
+	return c->seen + c->left_out + c->zero + 2 * c->growths_seen;
 }
 
 static void note(const struct session *s, const char *what)
@@ -92,8 +93,8 @@ static void watch_cost(struct session *s)
 			s->cost.warned = true;
 			if (!s->args->quiet)
 				fprintf(stderr,
-					"gotrace: warning: counting each of %.0f allocations/s "
-					"costs pid %d %.0f ns apiece, %.0f %% of its CPU time\n",
+					"gotrace: warning: the probes are hit %.0f times/s and "
+					"cost pid %d %.0f ns a hit, %.0f %% of its CPU time\n",
 					rate, s->pid, s->run.ns_per_hit, percent);
 		}
 	}

@@ -32,7 +32,8 @@ struct session {
 	pid_t pid;
 	struct target *target;
 	struct gobin *gb;
-	struct probe_plan *plan;
+	struct probe_plan *plan;	/* of all groups that are traced */
+	unsigned int groups;		/* which are: enum model_group */
 	struct collect *collect;
 	struct probe_set *probes;
 	struct model *model;

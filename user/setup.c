@@ -53,31 +53,77 @@ static int open_binary(struct session *s)
 		      EXIT_TARGET : EXIT_FAILED, why);
 }
 
-static void print_points(const struct session *s)
+static void print_points(const struct probe_plan *plan)
 {
-	for (int i = 0; i < s->plan->npoints; i++) {
-		const struct probe_point *p = &s->plan->points[i];
+	for (int i = 0; i < plan->npoints; i++) {
+		const struct probe_point *p = &plan->points[i];
 
 		fprintf(stderr, "gotrace: probe %s+0x%" PRIx64 " at file offset 0x%" PRIx64 ":",
-			p->func, p->vaddr - p->entry, p->offset);
+			p->func, p->why[0] ? 0 : p->vaddr - p->entry, p->offset);
 		for (uint32_t j = 0; j < p->nbytes; j++)
 			fprintf(stderr, " %02x", p->bytes[j]);
 		fprintf(stderr, "%s%s\n", p->why[0] ? ": refused: " : "", p->why);
 	}
 }
 
-static int plan_probes(struct session *s)
+static const struct {
+	enum model_group group;
+	const char *what;
+	int (*plan)(const struct gobin *gb, struct probe_plan *plan);
+} groups[] = {
+	{ MODEL_ALLOC, "allocations", probe_plan__alloc },
+	{ MODEL_STACK, "stack growth", probe_plan__stack },
+};
+
+#define NGROUPS (int)(sizeof(groups) / sizeof(groups[0]))
+
+/* Adds one group's probes to the plan of the trace. Returns whether it can be traced. */
+static bool plan_group(struct session *s, int i, struct probe_plan *plan)
 {
-	char why[PROBE_WHY_MAX + 128];
-	int err = probe_plan__alloc(s->gb, s->plan);
+	bool ok = !groups[i].plan(s->gb, plan);
 
 	if (s->args->verbose)
-		print_points(s);
-	if (!err)
-		return 0;
-	snprintf(why, sizeof(why), "no safe place for a probe in %s: %s; try: gotrace inspect -v %d",
-		 gobin__info(s->gb)->version, s->plan->why, s->pid);
-	return refuse(s, EXIT_TARGET, why);
+		print_points(plan);
+	if (ok && probe_plan__add(s->plan, plan)) {
+		snprintf(plan->why, sizeof(plan->why), "more than %d probes", PROBE_POINTS_MAX);
+		ok = false;
+	}
+	if (ok)
+		s->groups |= groups[i].group;
+	return ok;
+}
+
+/*
+ * Plans every group that was asked for. One that cannot be traced is left out with a warning; if
+ * none is left, the target cannot be traced.
+ */
+static int plan_probes(struct session *s)
+{
+	char why[PROBE_WHY_MAX + 128], missing[NGROUPS][PROBE_WHY_MAX];
+	struct probe_plan *plan = calloc(1, sizeof(*plan));
+	int refused = -1;
+
+	if (!plan)
+		return refuse(s, EXIT_FAILED, "out of memory");
+	for (int i = 0; i < NGROUPS; i++) {
+		missing[i][0] = '\0';
+		if (!(s->args->report.groups & groups[i].group) || plan_group(s, i, plan))
+			continue;
+		snprintf(missing[i], sizeof(missing[i]), "%s", plan->why);
+		if (refused < 0)
+			refused = i;
+	}
+	free(plan);
+	if (!s->groups) {
+		snprintf(why, sizeof(why), "no safe place for a probe in %s: %s; try: gotrace inspect "
+			 "-v %d", gobin__info(s->gb)->version, missing[refused], s->pid);
+		return refuse(s, EXIT_TARGET, why);
+	}
+	for (int i = 0; i < NGROUPS && !s->args->quiet; i++)
+		if (missing[i][0])
+			fprintf(stderr, "gotrace: warning: %s of pid %d cannot be traced: %s\n",
+				groups[i].what, s->pid, missing[i]);
+	return 0;
 }
 
 /* Where the process's copy of the binary lies, from where its first probe's code is mapped. */
@@ -100,29 +146,50 @@ static int find_bias(struct session *s)
 }
 
 /*
- * Is the code in memory the code that was decoded? Where another tracer's breakpoint stands on the
- * same instruction, its first byte is an int3, and the kernel lets both be.
+ * Is the code in memory the code that was decoded? Where another tracer's breakpoint stands on an
+ * instruction, its first byte is an int3, and the kernel lets both be. 0, -EBADMSG or the error of a
+ * failed read.
  */
+static int check_point(const struct session *s, const struct probe_point *p)
+{
+	const uint8_t *code;
+	uint8_t now[256];
+	size_t len;
+
+	for (uint32_t done = 0, n; done < p->proven; done += n) {
+		int err;
+
+		n = p->proven - done < sizeof(now) ? p->proven - done : sizeof(now);
+		code = gobin__bytes(s->gb, p->entry + done, &len);
+		if (!code || len < n)
+			return -EBADMSG;
+		err = target__read(s->target, p->entry + done + s->bias, now, n);
+		if (err)
+			return err;
+		for (uint32_t i = 0; i < n; i++)
+			if (now[i] != code[i] && now[i] != 0xcc)
+				return -EBADMSG;
+	}
+	return 0;
+}
+
 static int check_code(struct session *s)
 {
-	uint8_t now[PROBE_BYTES];
 	char why[PROBE_WHY_MAX];
 
 	for (int i = 0; i < s->plan->npoints; i++) {
-		const struct probe_point *p = &s->plan->points[i];
-		uint64_t site = p->vaddr - p->entry;
-		int err = target__read(s->target, p->entry + s->bias, now, p->nbytes);
-
-		if (err == -EACCES || err == -EPERM)
+		switch (-check_point(s, &s->plan->points[i])) {
+		case 0:
+			break;
+		case EACCES:
+		case EPERM:
 			return refuse(s, EXIT_KERNEL, "not permitted to read its memory");
-		if (err)
-			return refuse(s, EXIT_FAILED, "its memory cannot be read; has it exited?");
-		for (uint64_t j = 0; j <= site && j < p->nbytes; j++) {
-			if (now[j] == p->bytes[j] || now[j] == 0xcc)
-				continue;
+		case EBADMSG:
 			snprintf(why, sizeof(why), "the code of %s in memory is not that of its file",
-				 p->func);
+				 s->plan->points[i].func);
 			return refuse(s, EXIT_TARGET, why);
+		default:
+			return refuse(s, EXIT_FAILED, "its memory cannot be read; has it exited?");
 		}
 	}
 	return 0;
@@ -140,6 +207,7 @@ static int open_collect(struct session *s)
 {
 	struct collect_options opts = {
 		.max_allocs = (uint32_t)test_value("GOTRACE_TEST_MAX_ALLOCS", 0),
+		.max_growths = (uint32_t)test_value("GOTRACE_TEST_MAX_GROWTHS", 0),
 		.max_stacks = (uint32_t)test_value("GOTRACE_TEST_MAX_STACKS", 0),
 	};
 	char why[COLLECT_WHY_MAX];

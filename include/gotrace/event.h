@@ -19,12 +19,23 @@
  *
  *   growths  struct gt_growth_key -> struct gt_growth_val, one value per CPU, cumulative
  *
- * The stack of a copy is the goroutine's own, from the function that needed the room on. A copy is
- * begun at copystack's first instructions and ended at an instruction that every path to its return
- * passes; the thread does nothing else in between. Begins and ends that find no partner are counted.
+ * The stack of a copy is the goroutine's own, from the function that needed the room on, or, of a
+ * shrink, from where it waits. Unlike those of allocations its first frame is a return address too
+ * (of the call of morestack, or of mcall), or an address that is made to be used like one: all its
+ * frames are to be looked up at pc - 1.
+ *
+ * A copy is begun at copystack's first instructions and ended at an instruction that every path to
+ * its return passes; the thread does nothing else in between. The two meet by thread:
+ *
+ *   growing  u32 thread -> struct gt_growing, begins that wait for their end
+ *   shrunk   u64 address of the g -> struct gt_shrunk, sizes that the collector shrank from
+ *
+ * Begins and ends that find no partner are counted: ends in growths_unbegun (the copy that was under
+ * way when the probes came), begins in growths_unended.
  *
  * Whatever cannot be put into the tables is added to lost[] of its cause, in objects and in bytes,
- * so that for every CPU at rest  seen = objects in allocs + objects in lost[].
+ * so that for every CPU at rest  seen = objects in allocs + objects in lost[], and for all together
+ * growths_seen = count in growths + objects in growths_lost[] + growths_unended.
  */
 #ifndef GOTRACE_EVENT_H
 #define GOTRACE_EVENT_H
@@ -50,13 +61,14 @@ enum gt_stack_flag {
 	GT_STACK_CUT_FOREIGN = 4,	/* the last pc is not Go code (cgo) */
 };
 
-/* Why an allocation that was seen is not in the table. Never renumbered. */
+/* Why an allocation or a stack copy that was seen is not in its table. Never renumbered. */
 enum gt_lost {
-	GT_LOST_ALLOCS_FULL = 0,	/* table of call sites is full */
+	GT_LOST_ALLOCS_FULL = 0,	/* table of call sites (allocs, growths) is full */
 	GT_LOST_STACKS_FULL = 1,	/* table of stacks is full */
 	GT_LOST_COLLISION = 2,		/* another stack has the same id */
 	GT_LOST_CONTENDED = 3,		/* preempted on each of several tries */
-	GT_LOST_MAX = 4,
+	GT_LOST_UNREADABLE = 4,		/* the goroutine's g could not be read; stack copies only */
+	GT_LOST_MAX = 5,
 };
 
 struct gt_alloc_key {
@@ -75,7 +87,8 @@ struct gt_stack {
 	__gt_u64 check;
 	__gt_u32 nframes;
 	__gt_u32 flags;			/* enum gt_stack_flag */
-	__gt_u64 pc[GT_MAX_FRAMES];	/* probed address first, then return addresses */
+	/* Of an allocation the probed address, then return addresses; of a copy return addresses. */
+	__gt_u64 pc[GT_MAX_FRAMES];
 };
 
 /* What a stack copy was for. Never renumbered. */
@@ -101,6 +114,21 @@ struct gt_growth_val {
 	__gt_u64 max_ns;
 };
 
+/* A copy under way. Written and read by its thread alone. */
+struct gt_growing {
+	__gt_u64 begin_ns;		/* CLOCK_MONOTONIC; 0: none under way */
+	struct gt_growth_key key;
+	__gt_u64 check;
+	__gt_u64 copied;
+	__gt_u32 tid;
+	__gt_u32 cause;			/* enum gt_lost, GT_LOST_MAX: not lost */
+};
+
+struct gt_shrunk {
+	__gt_u64 goid;			/* a g is used again for other goroutines */
+	__gt_u64 size;			/* the largest that it was shrunk from */
+};
+
 /* One cause's share of what could not be attributed. */
 struct gt_lost_count {
 	__gt_u64 objects;
@@ -119,7 +147,11 @@ struct gt_cpu {
 	__gt_u64 cut_foreign;
 	__gt_u64 tiny_unsure;		/* tiny allocations whose block could not be told (16 assumed) */
 	__gt_u64 retries;		/* walks done again after a preemption */
+	__gt_u64 growths_seen;		/* copies that were begun */
+	__gt_u64 growths_unbegun;
+	__gt_u64 growths_unended;
 	struct gt_lost_count lost[GT_LOST_MAX];
+	struct gt_lost_count growths_lost[GT_LOST_MAX];
 	__gt_u32 owner;			/* thread whose walk the scratch holds */
 	__gt_u32 window_len;		/* bytes of the window that are filled */
 	__gt_u64 window_start;		/* its address in the process */
@@ -151,7 +183,10 @@ _Static_assert(sizeof(struct gt_alloc_key) == 16, "gt_alloc_key");
 _Static_assert(sizeof(struct gt_alloc_val) == 32, "gt_alloc_val");
 _Static_assert(sizeof(struct gt_stack) == 16 + 8 * GT_MAX_FRAMES, "gt_stack");
 _Static_assert(__builtin_offsetof(struct gt_stack, pc) == 16, "gt_stack.pc");
-_Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 64, "gt_cpu.lost");
-_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 176, "gt_cpu.window");
+_Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 88, "gt_cpu.lost");
+_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 344, "gt_cpu.window");
+_Static_assert(sizeof(struct gt_growth_key) == 32, "gt_growth_key");
+_Static_assert(sizeof(struct gt_growth_val) == 40, "gt_growth_val");
+_Static_assert(sizeof(struct gt_growing) == 64, "gt_growing");
 
 #endif /* GOTRACE_EVENT_H */

@@ -33,7 +33,7 @@ symbols() { # variant twin
 # "m.curg 184": what the DWARF says of the fields in struct gobin_runtime.
 offsets() { # variant
 	command -v llvm-dwarfdump >/dev/null || return 0
-	for s in g m p mcache; do
+	for s in g gobuf m p mcache; do
 		llvm-dwarfdump --debug-info --name=runtime.$s --show-children "$out/$1" |
 			awk -v s=$s '/DW_AT_name/ { gsub(/[("\)]/, "", $2); n = $2 }
 				/DW_AT_data_member_location/ { gsub(/[()]/, "", $2); print s "." n, $2 }'

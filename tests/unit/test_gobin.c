@@ -376,6 +376,12 @@ static void check_offsets(struct binary *b)
 		unsigned int offset;
 	} fields[] = {
 		{ "g.m", r->g_m },
+		{ "g.stack", r->g_stack },
+		{ "g.sched", r->g_sched_sp },
+		{ "g.goid", r->g_goid },
+		{ "g.startpc", r->g_startpc },
+		{ "gobuf.pc", (unsigned int)(r->g_sched_pc - r->g_sched_sp) },
+		{ "gobuf.bp", (unsigned int)(r->g_sched_bp - r->g_sched_sp) },
 		{ "m.p", r->m_p },
 		{ "m.curg", r->m_curg },
 		{ "p.mcache", r->p_mcache },

@@ -20,6 +20,7 @@
 /* Room by default: a call site takes 1 KiB for its stack and 32 bytes a CPU for its totals. */
 #define DEFAULT_STACKS	   16384
 #define DEFAULT_ALLOCS	   32768
+#define DEFAULT_GROWTHS	   4096
 #define ALLOC_BYTES_BUDGET (64U << 20)
 
 static bool verbose;
@@ -103,12 +104,43 @@ static int fail(char *why, int err)
 	return -ENOTSUP;
 }
 
+/*
+ * A table of a group that is not traced gets the least room there is: a table that does not exist
+ * could not be named in programs that are not loaded either.
+ */
+static int size_tables(struct collect *c)
+{
+	const struct {
+		struct bpf_map *map;
+		uint32_t entries;	/* 0: as it is */
+		bool needed;
+	} tables[] = {
+		{ c->skel->maps.allocs, c->max_allocs, c->has_allocs },
+		{ c->skel->maps.growths, c->max_growths, c->has_growths },
+		{ c->skel->maps.growing, 0, c->has_growths },
+		{ c->skel->maps.shrunk, 0, c->has_growths },
+		{ c->skel->maps.stacks, c->max_stacks, true },
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && !err; i++) {
+		if (!tables[i].needed)
+			err = bpf_map__set_max_entries(tables[i].map, 1);
+		else if (tables[i].entries)
+			err = bpf_map__set_max_entries(tables[i].map, tables[i].entries);
+	}
+	return err;
+}
+
 static int configure(struct collect *c, const struct collect_options *opts)
 {
 	struct bpf_program *const progs[PROBE_PROG_MAX] = {
 		[PROBE_ALLOC_PUSH] = c->skel->progs.gt_alloc_push,
 		[PROBE_ALLOC_CHECK] = c->skel->progs.gt_alloc_check,
 		[PROBE_ALLOC_DIRECT] = c->skel->progs.gt_alloc_direct,
+		[PROBE_STACK_PUSH] = c->skel->progs.gt_stack_push,
+		[PROBE_STACK_CHECK] = c->skel->progs.gt_stack_check,
+		[PROBE_STACK_END] = c->skel->progs.gt_stack_end,
 	};
 	int err;
 
@@ -122,8 +154,10 @@ static int configure(struct collect *c, const struct collect_options *opts)
 			return err;
 		c->progs[i] = opts->needed[i] ? progs[i] : NULL;
 	}
-	err = bpf_map__set_max_entries(c->skel->maps.allocs, c->max_allocs);
-	return err ? err : bpf_map__set_max_entries(c->skel->maps.stacks, c->max_stacks);
+	c->has_allocs = opts->needed[PROBE_ALLOC_PUSH] || opts->needed[PROBE_ALLOC_CHECK] ||
+			opts->needed[PROBE_ALLOC_DIRECT];
+	c->has_growths = opts->needed[PROBE_STACK_END];
+	return size_tables(c);
 }
 
 void collect__undisturbed_begin(const struct collect *c)
@@ -158,6 +192,7 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 	}
 	c->undisturbed = !opts->multi && probe__may_miss();
 	c->max_allocs = opts->max_allocs ? opts->max_allocs : default_allocs(c->ncpu);
+	c->max_growths = opts->max_growths ? opts->max_growths : DEFAULT_GROWTHS;
 	c->max_stacks = opts->max_stacks ? opts->max_stacks : DEFAULT_STACKS;
 	c->skel = gotrace_bpf__open();
 	if (!c->skel) {
@@ -201,6 +236,8 @@ struct collect_usage collect__usage(const struct collect *c, const struct model 
 	return (struct collect_usage){
 		.allocs = (uint32_t)model__nallocs(m),
 		.max_allocs = c->max_allocs,
+		.growths = (uint32_t)model__ngrowths(m),
+		.max_growths = c->max_growths,
 		.stacks = (uint32_t)model__nstacks(m),
 		.max_stacks = c->max_stacks,
 	};

@@ -19,7 +19,8 @@ struct collect_options {
 	struct gt_config config;
 	bool multi;			/* load the programs for uprobe_multi links */
 	bool needed[PROBE_PROG_MAX];	/* programs to load */
-	uint32_t max_allocs, max_stacks; /* entries of the tables; 0: the default */
+	/* Entries of the tables; 0: the default. Tables of groups without a program have 1. */
+	uint32_t max_allocs, max_growths, max_stacks;
 };
 
 #define COLLECT_WHY_MAX 256
@@ -46,7 +47,7 @@ int collect__drain(struct collect *c, struct model *m);
 
 /* Fill of the tables: entries used and room. */
 struct collect_usage {
-	uint32_t allocs, max_allocs, stacks, max_stacks;
+	uint32_t allocs, max_allocs, growths, max_growths, stacks, max_stacks;
 };
 
 struct collect_usage collect__usage(const struct collect *c, const struct model *m);

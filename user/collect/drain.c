@@ -13,13 +13,24 @@
 /* Entries asked for at once; the kernel wants room for its fullest hash bucket. */
 #define BATCH 1024
 
+/* The losses of each group by cause; no key: this cause is none of that group's. */
 static const struct {
-	const char *cause, *key;
+	const char *cause, *alloc_key, *growth_key;
 } lost_names[GT_LOST_MAX] = {
-	[GT_LOST_ALLOCS_FULL] = { "table of call sites full", "allocs_full" },
-	[GT_LOST_STACKS_FULL] = { "table of stacks full", "stacks_full" },
-	[GT_LOST_COLLISION] = { "two stacks with one id", "stack_collision" },
-	[GT_LOST_CONTENDED] = { "preempted again and again", "contended" },
+	[GT_LOST_ALLOCS_FULL] = { "table of call sites full", "allocs_full", "growths_full" },
+	[GT_LOST_STACKS_FULL] = { "table of stacks full", "stacks_full", "growth_stacks_full" },
+	[GT_LOST_COLLISION] = { "two stacks with one id", "stack_collision",
+				"growth_stack_collision" },
+	[GT_LOST_CONTENDED] = { "preempted again and again", "contended", "growth_contended" },
+	[GT_LOST_UNREADABLE] = { "the goroutine could not be read", NULL, "growth_unreadable" },
+};
+
+/* A table and what is done with each of its entries; vals holds c->ncpu values. */
+struct table {
+	int fd;
+	uint32_t max_entries;
+	size_t key_size, val_size;
+	int (*entry)(struct collect *c, struct model *m, const void *key, const void *vals);
 };
 
 /* Brings one stack into the model, if its frames are what its id says. */
@@ -46,10 +57,11 @@ static int drain_stack(struct collect *c, struct model *m, uint64_t id)
 	return model__add_stack(m, id, stack.pc, stack.nframes, stack.flags);
 }
 
-/* Adds one entry's CPUs up. vals holds c->ncpu values. */
-static int drain_entry(struct collect *c, struct model *m, const struct gt_alloc_key *key,
-		       const struct gt_alloc_val *vals)
+/* Adds one entry's CPUs up. */
+static int drain_alloc(struct collect *c, struct model *m, const void *k, const void *v)
 {
+	const struct gt_alloc_key *key = k;
+	const struct gt_alloc_val *vals = v;
 	uint64_t objects = 0, bytes = 0, class_bytes = 0;
 	int err;
 
@@ -65,37 +77,71 @@ static int drain_entry(struct collect *c, struct model *m, const struct gt_alloc
 	return err ? err : model__set_alloc(m, key->stack, key->type, objects, bytes, class_bytes);
 }
 
+static int drain_growth(struct collect *c, struct model *m, const void *k, const void *v)
+{
+	static const enum model_growth_kind kinds[] = {
+		[GT_GROWTH] = MODEL_GROWTH,
+		[GT_REGROWTH] = MODEL_REGROWTH,
+		[GT_SHRINK] = MODEL_SHRINK,
+	};
+	const struct gt_growth_key *key = k;
+	const struct gt_growth_val *vals = v;
+	struct model_growth g = {
+		.stack = key->stack,
+		.start = key->start,
+		.from = key->from,
+		.to = key->to,
+		.kind = kinds[key->kind <= GT_SHRINK ? key->kind : GT_GROWTH],
+	};
+	int err;
+
+	for (int cpu = 0; cpu < c->ncpu; cpu++) {
+		g.count += vals[cpu].count;
+		g.copied += vals[cpu].copied;
+		g.ns += vals[cpu].ns;
+		if (g.max_ns < vals[cpu].max_ns)
+			g.max_ns = vals[cpu].max_ns;
+	}
+	if (!g.count)
+		return 0;
+	err = drain_stack(c, m, key->stack);
+	return err ? err : model__set_growth(m, &g);
+}
+
+/* Room for so many entries of any table. */
 static int make_room(struct collect *c, uint32_t batch)
 {
 	free(c->keys);
 	free(c->vals);
-	c->keys = calloc(batch, sizeof(*c->keys));
-	c->vals = calloc((size_t)batch * (size_t)c->ncpu, sizeof(*c->vals));
+	c->keys = calloc(batch, sizeof(struct gt_growth_key));
+	c->vals = calloc((size_t)batch * (size_t)c->ncpu, sizeof(struct gt_growth_val));
 	c->batch = c->keys && c->vals ? batch : 0;
 	return c->batch ? 0 : -ENOMEM;
 }
 
-/* Before Linux 5.6 there are no batches: key by key. */
-static int drain_each(struct collect *c, struct model *m, int fd)
+/* Before Linux 5.6 there are no batches: key by key. The buffers hold two entries at least. */
+static int drain_each(struct collect *c, struct model *m, const struct table *t)
 {
-	struct gt_alloc_key *prev = NULL, key, next;
+	char *key = c->keys, *next = key + t->key_size;
+	bool first = true;
 	int err;
 
-	while (!bpf_map_get_next_key(fd, prev, &next)) {
-		key = next;
-		prev = &key;
-		if (bpf_map_lookup_elem(fd, &key, c->vals))
+	while (!bpf_map_get_next_key(t->fd, first ? NULL : key, next)) {
+		memcpy(key, next, t->key_size);
+		first = false;
+		if (bpf_map_lookup_elem(t->fd, key, c->vals))
 			continue;
-		err = drain_entry(c, m, &key, c->vals);
+		err = t->entry(c, m, key, c->vals);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int drain_allocs(struct collect *c, struct model *m)
+static int drain_table(struct collect *c, struct model *m, const struct table *t)
 {
-	int fd = bpf_map__fd(c->skel->maps.allocs), err, done = 0;
+	size_t vals_size = (size_t)c->ncpu * t->val_size;
+	int err, done = 0;
 	bool first = true;
 	uint32_t token = 0, n;
 
@@ -103,23 +149,24 @@ static int drain_allocs(struct collect *c, struct model *m)
 		return -ENOMEM;
 	while (!done) {
 		n = c->batch;
-		err = bpf_map_lookup_batch(fd, first ? NULL : &token, &token, c->keys, c->vals, &n,
-					   NULL);
+		err = bpf_map_lookup_batch(t->fd, first ? NULL : &token, &token, c->keys, c->vals,
+					   &n, NULL);
 		if (err)
 			err = -errno;
-		if (err == -ENOSPC && c->batch < c->max_allocs) {
+		if (err == -ENOSPC && c->batch < t->max_entries) {
 			/* The whole table fits into so many; start over with room for a bucket. */
 			if (make_room(c, c->batch * 4))
 				return -ENOMEM;
 			continue;
 		}
 		if (first && (err == -EINVAL || err == -ENOTSUP))
-			return drain_each(c, m, fd);
+			return drain_each(c, m, t);
 		if (err && err != -ENOENT)
 			return err;
 		done = err == -ENOENT;
 		for (uint32_t i = 0; i < n; i++) {
-			err = drain_entry(c, m, &c->keys[i], c->vals + (size_t)i * (size_t)c->ncpu);
+			err = t->entry(c, m, (char *)c->keys + i * t->key_size,
+				       (char *)c->vals + i * vals_size);
 			if (err)
 				return err;
 		}
@@ -128,7 +175,23 @@ static int drain_allocs(struct collect *c, struct model *m)
 	return 0;
 }
 
-static void add_cpu(struct model_counters *sum, const struct gt_cpu *cpu)
+/* Puts the losses of one group into sum, with their causes in causes[]. */
+static void name_losses(struct model_counters *sum, enum model_group group, int *causes)
+{
+	for (int i = 0; i < GT_LOST_MAX; i++) {
+		const char *key = group == MODEL_STACK ? lost_names[i].growth_key
+						       : lost_names[i].alloc_key;
+
+		if (!key)
+			continue;
+		causes[sum->nloss] = i;
+		sum->loss[sum->nloss++] = (struct model_loss){
+			.group = group, .cause = lost_names[i].cause, .key = key
+		};
+	}
+}
+
+static void add_cpu(struct model_counters *sum, const int *causes, const struct gt_cpu *cpu)
 {
 	sum->seen += cpu->seen;
 	sum->left_out += cpu->left_out;
@@ -138,31 +201,37 @@ static void add_cpu(struct model_counters *sum, const struct gt_cpu *cpu)
 	sum->cut_foreign += cpu->cut_foreign;
 	sum->tiny_unsure += cpu->tiny_unsure;
 	sum->retries += cpu->retries;
-	for (int i = 0; i < GT_LOST_MAX; i++) {
-		sum->loss[i].objects += cpu->lost[i].objects;
-		sum->loss[i].bytes += cpu->lost[i].bytes;
-		sum->loss[i].class_bytes += cpu->lost[i].class_bytes;
+	sum->growths_seen += cpu->growths_seen;
+	sum->growths_unmatched += cpu->growths_unbegun + cpu->growths_unended;
+	for (int i = 0; i < sum->nloss; i++) {
+		const struct gt_lost_count *lost =
+			sum->loss[i].group == MODEL_STACK ? cpu->growths_lost : cpu->lost;
+		int cause = causes[i];
+
+		sum->loss[i].objects += lost[cause].objects;
+		sum->loss[i].bytes += lost[cause].bytes;
+		sum->loss[i].class_bytes += lost[cause].class_bytes;
 	}
 }
 
 static int drain_counters(struct collect *c, struct model *m)
 {
-	struct model_counters sum = { .corrupt_stacks = c->corrupt, .nloss = GT_LOST_MAX };
+	struct model_counters sum = { .corrupt_stacks = c->corrupt };
 	struct gt_cpu *cpus = calloc((size_t)c->ncpu, sizeof(*cpus));
+	int err = 0, causes[MODEL_LOSS_MAX];
 	uint32_t slot = 0;
-	int err = 0;
 
 	if (!cpus)
 		return -ENOMEM;
-	for (int i = 0; i < GT_LOST_MAX; i++) {
-		sum.loss[i].cause = lost_names[i].cause;
-		sum.loss[i].key = lost_names[i].key;
-	}
+	if (c->has_allocs)
+		name_losses(&sum, MODEL_ALLOC, causes);
+	if (c->has_growths)
+		name_losses(&sum, MODEL_STACK, causes);
 	if (bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.cpus), &slot, cpus)) {
 		err = -errno;
 	} else {
 		for (int i = 0; i < c->ncpu; i++)
-			add_cpu(&sum, &cpus[i]);
+			add_cpu(&sum, causes, &cpus[i]);
 		model__set_counters(m, &sum);
 	}
 	free(cpus);
@@ -171,13 +240,35 @@ static int drain_counters(struct collect *c, struct model *m)
 
 int collect__drain(struct collect *c, struct model *m)
 {
-	int err;
+	const struct table allocs = {
+		.fd = bpf_map__fd(c->skel->maps.allocs),
+		.max_entries = c->max_allocs,
+		.key_size = sizeof(struct gt_alloc_key),
+		.val_size = sizeof(struct gt_alloc_val),
+		.entry = drain_alloc,
+	};
+	const struct table growths = {
+		.fd = bpf_map__fd(c->skel->maps.growths),
+		.max_entries = c->max_growths,
+		.key_size = sizeof(struct gt_growth_key),
+		.val_size = sizeof(struct gt_growth_val),
+		.entry = drain_growth,
+	};
+	int err = 0;
 
 	c->corrupt = 0;
 	collect__undisturbed_begin(c);
-	err = drain_allocs(c, m);
+	if (c->has_allocs)
+		err = drain_table(c, m, &allocs);
+	if (!err && c->has_growths)
+		err = drain_table(c, m, &growths);
 	if (!err)
 		err = drain_counters(c, m);
 	collect__undisturbed_end(c);
 	return err;
 }
+
+_Static_assert(sizeof(struct gt_growth_key) >= sizeof(struct gt_alloc_key) &&
+	       sizeof(struct gt_growth_val) >= sizeof(struct gt_alloc_val),
+	       "a batch has room for the larger entries");
+_Static_assert(2 * GT_LOST_MAX <= MODEL_LOSS_MAX, "room for the losses of all groups");

@@ -10,12 +10,12 @@ struct collect {
 	struct gotrace_bpf *skel;
 	struct bpf_program *progs[PROBE_PROG_MAX];
 	int ncpu;			/* possible CPUs: values of a per-CPU map */
-	uint32_t max_allocs, max_stacks;
+	uint32_t max_allocs, max_growths, max_stacks;
+	bool has_allocs, has_growths;	/* whose programs are loaded */
 	bool undisturbed;		/* reading the tables must not be preempted, see below */
 	uint64_t corrupt;		/* of the present drain: stacks whose frames did not match their id */
-	struct gt_alloc_key *keys;	/* buffers of a batch */
-	struct gt_alloc_val *vals;
-	uint32_t batch;
+	void *keys, *vals;		/* buffers of a batch, of any table */
+	uint32_t batch;			/* entries they have room for */
 };
 
 /*

@@ -102,6 +102,12 @@ struct gobin_runtime {
 	uint16_t p_mcache;		/* p.mcache */
 	uint16_t mcache_tiny;		/* mcache.tiny; tinyoffset follows it */
 	uint16_t malloc_header;		/* bytes added to scanned objects over header_min; 0 before 1.22 */
+	uint16_t g_stack;		/* g.stack: lo, then hi */
+	uint16_t g_sched_sp, g_sched_pc, g_sched_bp; /* g.sched: where a goroutine that does not run is */
+	uint16_t g_goid;		/* g.goid */
+	uint16_t g_startpc;		/* g.startpc: entry of the goroutine's function */
+	/* From 1.21 systemstack has a frame of its own, and leaves it in g.sched.bp (asm_amd64.s). */
+	bool switch_has_frame;
 	uint32_t header_min;		/* objects of up to this size have no header */
 	uint32_t small_max;		/* largest request (with header) served from a size class */
 };

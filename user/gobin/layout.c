@@ -45,27 +45,36 @@ static const struct layout layouts[] = {
 /*
  * runtime/runtime2.go (g, m, p) and runtime/mcache.go. gobuf lost ret in 1.25, which moved curg and
  * p; 1.26 put 8 bytes between curg and p again; p lost a word before mcache in 1.23; mcache got
- * memProfRate before tiny in 1.24.
+ * memProfRate before tiny in 1.24. g.stack is at 0 and g.sched at 56 in all; g got syscallbp before
+ * goid in 1.23, and what lies between goid and startpc grew and shrank.
  *
  * Allocation headers arrived in 1.22: runtime/mbitmap_allocheaders.go, then runtime/mbitmap.go,
  * then internal/runtime/gc/malloc.go (mallocHeaderSize, minSizeForMallocHeader).
  */
 #define HEADERS	   .malloc_header = 8, .header_min = 512, .small_max = 32760
 #define NO_HEADERS .malloc_header = 0, .header_min = 0, .small_max = 32768
-#define FIELDS(curg, p, mcache, tiny)                                                              \
-	.g_m = 48, .m_curg = (curg), .m_p = (p), .p_mcache = (mcache), .mcache_tiny = (tiny)
+#define FIELDS(curg, p, mcache, tiny, bp, id, start)                                               \
+	.g_m = 48, .m_curg = (curg), .m_p = (p), .p_mcache = (mcache), .mcache_tiny = (tiny),      \
+	.g_stack = 0, .g_sched_sp = 56, .g_sched_pc = 64, .g_sched_bp = (bp), .g_goid = (id),      \
+	.g_startpc = (start)
+#define FIELDS_1_18 FIELDS(192, 208, 64, 16, 104, 152, 312)
+#define FIELDS_1_21 FIELDS(192, 208, 64, 16, 104, 152, 296)
+#define FIELDS_1_23 FIELDS(192, 208, 56, 16, 104, 160, 304)
+#define FIELDS_1_24 FIELDS(192, 208, 56, 24, 104, 160, 304)
+#define FIELDS_1_25 FIELDS(184, 200, 56, 24, 96, 152, 296)
+#define FIELDS_1_26 FIELDS(184, 208, 56, 24, 96, 152, 304)
 
 static const struct gobin_runtime runtimes[] = {
-	[18] = { FIELDS(192, 208, 64, 16), NO_HEADERS },
-	[19] = { FIELDS(192, 208, 64, 16), NO_HEADERS },
-	[20] = { FIELDS(192, 208, 64, 16), NO_HEADERS },
-	[21] = { FIELDS(192, 208, 64, 16), NO_HEADERS },
-	[22] = { FIELDS(192, 208, 64, 16), HEADERS },
-	[23] = { FIELDS(192, 208, 56, 16), HEADERS },
-	[24] = { FIELDS(192, 208, 56, 24), HEADERS },
-	[25] = { FIELDS(184, 200, 56, 24), HEADERS },
-	[26] = { FIELDS(184, 208, 56, 24), HEADERS },
-	[27] = { FIELDS(184, 208, 56, 24), HEADERS },
+	[18] = { FIELDS_1_18, NO_HEADERS },
+	[19] = { FIELDS_1_18, NO_HEADERS },
+	[20] = { FIELDS_1_18, NO_HEADERS },
+	[21] = { FIELDS_1_21, NO_HEADERS, .switch_has_frame = true },
+	[22] = { FIELDS_1_21, HEADERS, .switch_has_frame = true },
+	[23] = { FIELDS_1_23, HEADERS, .switch_has_frame = true },
+	[24] = { FIELDS_1_24, HEADERS, .switch_has_frame = true },
+	[25] = { FIELDS_1_25, HEADERS, .switch_has_frame = true },
+	[26] = { FIELDS_1_26, HEADERS, .switch_has_frame = true },
+	[27] = { FIELDS_1_26, HEADERS, .switch_has_frame = true },
 };
 
 /* runtime/sizeclasses.go, identical in 1.18 to 1.27 (internal/runtime/gc from 1.25). */
@@ -90,7 +99,7 @@ void gobin_runtime_fill(struct gobin *gb)
 	gb->runtime = runtimes[gb->info.minor];
 	/* The experiment could be switched off in 1.22 only (mbitmap_noallocheaders.go). */
 	if (gb->info.minor == 22 && strstr(gb->version, "noallocheaders"))
-		gb->runtime = (struct gobin_runtime){ FIELDS(192, 208, 64, 16), NO_HEADERS };
+		gb->runtime = (struct gobin_runtime){ FIELDS_1_21, NO_HEADERS, .switch_has_frame = true };
 }
 
 int gobin__size_classes(const struct gobin *gb, uint32_t classes[GOBIN_NCLASS_MAX])

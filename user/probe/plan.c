@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The exactly-once set of allocation probes for a binary, and the constants of its runtime.
+ * The exactly-once sets of probes for a binary, and the constants of its runtime.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "probe/flow.h"
 #include "probe/plan.h"
 
-#define MALLOCGC "runtime.mallocgc"
+#define MALLOCGC  "runtime.mallocgc"
+#define COPYSTACK "runtime.copystack"
 
 /* Of a function that is searched for inlined copies, so much is looked at. */
 #define CALLER_MAX 65536
@@ -55,40 +57,91 @@ static bool is_specialised(const char *name)
 	return false;
 }
 
-/* Decodes func and adds a point for it, refused or not. */
-static int add_point(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func)
+/* A function's code in the file, *len bytes up to the next function. NULL: not there. */
+static const uint8_t *code_of(const struct gobin *gb, const struct gobin_func *func, size_t *len)
 {
-	struct probe_site site = { 0 };
+	const uint8_t *code = gobin__bytes(gb, func->entry, len);
+
+	if (code && func->end > func->entry && *len > func->end - func->entry)
+		*len = func->end - func->entry;
+	return code;
+}
+
+/* A new point on func, with *code and *len to look for its place in. NULL: refused. */
+static struct probe_point *new_point(struct probe_plan *plan, const struct gobin *gb,
+				     const struct gobin_func *func, const uint8_t **code, size_t *len)
+{
 	struct probe_point *p;
-	const uint8_t *code;
-	size_t avail = 0;
 
 	if (plan->npoints == PROBE_POINTS_MAX) {
-		snprintf(plan->why, sizeof(plan->why), "more than %d allocators", PROBE_POINTS_MAX);
-		return -ENOTSUP;
+		snprintf(plan->why, sizeof(plan->why), "more than %d probes", PROBE_POINTS_MAX);
+		return NULL;
 	}
 	p = &plan->points[plan->npoints++];
 	memset(p, 0, sizeof(*p));
 	snprintf(p->func, sizeof(p->func), "%s", func->name);
 	p->entry = func->entry;
-	code = gobin__bytes(gb, func->entry, &avail);
-	if (!code) {
+	*code = code_of(gb, func, len);
+	if (!*code) {
 		snprintf(p->why, sizeof(p->why), "its code is not in the file");
-		return -ENOTSUP;
+		return NULL;
 	}
-	if (func->end > func->entry && avail > func->end - func->entry)
-		avail = func->end - func->entry;
-	p->nbytes = (uint32_t)(avail < PROBE_BYTES ? avail : PROBE_BYTES);
-	memcpy(p->bytes, code, p->nbytes);
-	if (probe_site__find(code, avail, func->entry, &site, p->why))
-		return -ENOTSUP;
-	p->prog = site.kind == PROBE_SITE_CHECK ? PROBE_ALLOC_CHECK : PROBE_ALLOC_PUSH;
-	p->vaddr = func->entry + site.offset;
+	p->nbytes = (uint32_t)(*len < PROBE_BYTES ? *len : PROBE_BYTES);
+	memcpy(p->bytes, *code, p->nbytes);
+	return p;
+}
+
+/* Puts the point at offset of its function. */
+static int place_point(const struct gobin *gb, struct probe_point *p, uint32_t offset)
+{
+	p->vaddr = p->entry + offset;
 	if (gobin__file_offset(gb, p->vaddr, &p->offset)) {
 		snprintf(p->why, sizeof(p->why), "its code is not in the file");
 		return -ENOTSUP;
 	}
 	return 0;
+}
+
+/* Decodes func and adds a point on its first instructions, refused or not. */
+static int add_begin(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
+		     enum probe_prog push, enum probe_prog check)
+{
+	struct probe_site site = { 0 };
+	const uint8_t *code;
+	size_t len = 0;
+	struct probe_point *p = new_point(plan, gb, func, &code, &len);
+
+	if (!p)
+		return -ENOTSUP;
+	p->prog = push;
+	if (probe_site__find(code, len, func->entry, &site, p->why))
+		return -ENOTSUP;
+	p->prog = site.kind == PROBE_SITE_CHECK ? check : push;
+	p->proven = site.offset + 1;
+	return place_point(gb, p, site.offset);
+}
+
+/* The same for an instruction that every way to its return passes. */
+static int add_end(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
+		   enum probe_prog prog)
+{
+	struct probe_flow_end end = { 0 };
+	const uint8_t *code;
+	size_t len = 0;
+	struct probe_point *p = new_point(plan, gb, func, &code, &len);
+
+	if (!p)
+		return -ENOTSUP;
+	p->prog = prog;
+	if (probe_flow__end(code, len, &end, p->why))
+		return -ENOTSUP;
+	p->proven = end.size;
+	return place_point(gb, p, end.offset);
+}
+
+static int add_point(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func)
+{
+	return add_begin(plan, gb, func, PROBE_ALLOC_PUSH, PROBE_ALLOC_CHECK);
 }
 
 static bool has_point(const struct probe_plan *plan, const char *name)
@@ -211,10 +264,9 @@ static int plan_beside_specialised(const struct gobin *gb, struct probe_plan *pl
 	return 0;
 }
 
-int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan)
+/* An empty plan. -ENOTSUP for a binary of which too little is known. */
+static int begin_plan(const struct gobin *gb, struct probe_plan *plan)
 {
-	int err;
-
 	plan->npoints = 0;
 	plan->caller_start = plan->caller_end = 0;
 	plan->why[0] = '\0';
@@ -223,6 +275,25 @@ int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan)
 		snprintf(plan->why, sizeof(plan->why), "the binary does not say which Go built it");
 		return -ENOTSUP;
 	}
+	return 0;
+}
+
+/* Says why there is no plan, if that lies with a point. Returns err. */
+static int end_plan(struct probe_plan *plan, int err)
+{
+	for (int i = 0; err && i < plan->npoints && !plan->why[0]; i++)
+		if (plan->points[i].why[0])
+			snprintf(plan->why, sizeof(plan->why), "%s: %.180s", plan->points[i].func,
+				 plan->points[i].why);
+	return err;
+}
+
+int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan)
+{
+	int err = begin_plan(gb, plan);
+
+	if (err)
+		return err;
 	/* runtime/malloc.go, redZoneSize: it would have to be added to each request. */
 	if (gobin__info(gb)->asan) {
 		snprintf(plan->why, sizeof(plan->why), "it is built with -asan, whose red zones "
@@ -237,13 +308,49 @@ int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan)
 		if (err > 0)
 			err = plan_mallocgc(gb, plan);
 	}
-	if (!err)
-		return 0;
-	for (int i = 0; i < plan->npoints && !plan->why[0]; i++)
-		if (plan->points[i].why[0])
-			snprintf(plan->why, sizeof(plan->why), "%s: %.180s", plan->points[i].func,
-				 plan->points[i].why);
-	return err;
+	return end_plan(plan, err);
+}
+
+int probe_plan__stack(const struct gobin *gb, struct probe_plan *plan)
+{
+	static const char *const callee = COPYSTACK;
+	static const char *const callers[] = {
+		"runtime.newstack", "runtime.shrinkstack", "runtime.scanstack",
+	};
+	struct gobin_func f;
+	int err = begin_plan(gb, plan);
+
+	if (err)
+		return err;
+	if (gobin__func_by_name(gb, COPYSTACK, &f)) {
+		snprintf(plan->why, sizeof(plan->why), "the function " COPYSTACK " is missing");
+		return -ENOTSUP;
+	}
+	for (size_t i = 0; i < sizeof(callers) / sizeof(callers[0]); i++) {
+		if (is_inlined_into(gb, &callee, 1, callers[i])) {
+			snprintf(plan->why, sizeof(plan->why), COPYSTACK " is inlined into %s: "
+				 "copies would be missed", callers[i]);
+			return -ENOTSUP;
+		}
+	}
+	err = add_begin(plan, gb, &f, PROBE_STACK_PUSH, PROBE_STACK_CHECK);
+	if (add_end(plan, gb, &f, PROBE_STACK_END))
+		err = -ENOTSUP;
+	return end_plan(plan, err);
+}
+
+int probe_plan__add(struct probe_plan *plan, const struct probe_plan *group)
+{
+	if (group->npoints > PROBE_POINTS_MAX - plan->npoints)
+		return -ENOTSUP;
+	memcpy(plan->points + plan->npoints, group->points,
+	       (size_t)group->npoints * sizeof(plan->points[0]));
+	plan->npoints += group->npoints;
+	if (group->caller_end) {
+		plan->caller_start = group->caller_start;
+		plan->caller_end = group->caller_end;
+	}
+	return 0;
 }
 
 /* Spreads the size classes over the tables by which a request finds its class. */
@@ -263,6 +370,35 @@ static void fill_classes(const struct gobin *gb, struct gt_config *cfg)
 		while (c < n - 1 && classes[c] < size)
 			c++;
 		cfg->class_large[i] = (uint16_t)classes[c];
+	}
+}
+
+/* Where a function begins in the process, 0 if there is none of this name. */
+static uint64_t address_of(const struct gobin *gb, const char *name, uint64_t bias)
+{
+	struct gobin_func f;
+
+	return gobin__func_by_name(gb, name, &f) ? 0 : f.entry + bias;
+}
+
+/* What tells how a goroutine that does not run was left: runtime/asm_amd64.s. */
+static void fill_goroutine(const struct gobin *gb, uint64_t bias, struct gt_config *cfg)
+{
+	const struct gobin_runtime *rt = gobin__runtime(gb);
+	struct gobin_func f;
+
+	cfg->g_stack = rt->g_stack;
+	cfg->g_sched_sp = rt->g_sched_sp;
+	cfg->g_sched_bp = rt->g_sched_bp;
+	cfg->g_goid = rt->g_goid;
+	cfg->g_startpc = rt->g_startpc;
+	cfg->morestack = address_of(gb, "runtime.morestack", bias);
+	cfg->morestack_noctxt = address_of(gb, "runtime.morestack_noctxt", bias);
+	cfg->mcall = address_of(gb, "runtime.mcall", bias);
+	cfg->switch_has_frame = rt->switch_has_frame;
+	if (!gobin__func_by_name(gb, "runtime.systemstack_switch", &f)) {
+		cfg->switch_start = f.entry + bias;
+		cfg->switch_end = f.end + bias;
 	}
 }
 
@@ -286,4 +422,5 @@ void probe_plan__config(const struct probe_plan *plan, const struct gobin *gb, u
 	cfg->mcache_tiny = rt->mcache_tiny;
 	cfg->id_mask = ~0ULL;
 	fill_classes(gb, cfg);
+	fill_goroutine(gb, bias, cfg);
 }

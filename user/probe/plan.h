@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * plan: which probes see every allocation of a Go program exactly once, and where they go in this
- * binary. Made from the binary alone; nothing is attached.
+ * plan: which probes see what a Go program does exactly once, and where they go in this binary. One
+ * plan per group of events, made from the binary alone; nothing is attached.
  */
 #ifndef GOTRACE_PROBE_PLAN_H
 #define GOTRACE_PROBE_PLAN_H
@@ -18,7 +18,10 @@ enum probe_prog {
 	PROBE_ALLOC_PUSH = 0,
 	PROBE_ALLOC_CHECK = 1,
 	PROBE_ALLOC_DIRECT = 2,
-	PROBE_PROG_MAX = 3,
+	PROBE_STACK_PUSH = 3,
+	PROBE_STACK_CHECK = 4,
+	PROBE_STACK_END = 5,
+	PROBE_PROG_MAX = 6,
 };
 
 #define PROBE_BYTES 24
@@ -31,11 +34,12 @@ struct probe_point {
 	uint64_t offset;		/* the probe's offset in the file */
 	uint8_t bytes[PROBE_BYTES];	/* the function's first bytes, for people */
 	uint32_t nbytes;
+	uint32_t proven;		/* bytes from the entry on that must be in memory as in the file */
 	char why[PROBE_WHY_MAX];	/* not "": refused, and why */
 };
 
-/* Go 1.26 with specialised allocators of every small class needs 69. */
-#define PROBE_POINTS_MAX 96
+/* Go 1.26 with specialised allocators of every small class needs 69; stack copies need 2. */
+#define PROBE_POINTS_MAX 98
 
 struct probe_plan {
 	struct probe_point points[PROBE_POINTS_MAX];
@@ -54,6 +58,18 @@ struct probe_plan {
  * allocators specialised by size class directly, and mallocgc dispatches to the same ones.
  */
 int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan);
+
+/*
+ * Plans the two probes on each copy of a goroutine's stack: runtime.copystack's begin, and an end
+ * that every way to its return passes. As above.
+ *
+ * Source: runtime/stack.go of Go 1.18 to 1.27. copystack is called by newstack, which grows stacks,
+ * and shrinkstack. It runs on a system stack, so its own stack check never leads to a copy.
+ */
+int probe_plan__stack(const struct gobin *gb, struct probe_plan *plan);
+
+/* Appends the points of a group's plan to those of a trace. -ENOTSUP: more than there is room for. */
+int probe_plan__add(struct probe_plan *plan, const struct probe_plan *group);
 
 /* What the BPF side must know of this binary's runtime, for a process with this load bias. */
 void probe_plan__config(const struct probe_plan *plan, const struct gobin *gb, uint64_t bias,

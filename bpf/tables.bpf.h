@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * From a hit to a stack in the table: what all groups of events do alike. Walks, losses and the
+ * rules by which two threads share one CPU's scratch space are here.
+ */
+#ifndef GOTRACE_TABLES_BPF_H
+#define GOTRACE_TABLES_BPF_H
+
+#define WALK_TRIES 4
+
+/* Not lost. */
+#define KEPT GT_LOST_MAX
+
+/* A stack to be walked: from where, on behalf of whom, and what came of it. */
+struct walk {
+	__u64 ip, sp, bp;		/* as walk_stack() takes them */
+	__u32 tid;
+	__u32 cut;			/* enum gt_stack_flag */
+	__u64 id, check;
+};
+
+/*
+ * Walks until no other thread has come between. The scratch space belongs to whoever wrote its
+ * thread id last: a walk that finds another's id there was preempted on this CPU, and is done again.
+ */
+static __always_inline bool walk_alone(struct gt_cpu *cpu, struct walk *w)
+{
+	for (int try = 0; try < WALK_TRIES; try++) {
+		volatile_of(cpu->owner) = w->tid;
+		walk_stack(w->ip, w->sp, w->bp);
+		w->id = volatile_of(cpu->id);
+		w->check = volatile_of(cpu->stack.check);
+		w->cut = volatile_of(cpu->stack.flags);
+		if (volatile_of(cpu->owner) == w->tid)
+			return true;
+		count(cpu->retries, 1);
+	}
+	return false;
+}
+
+/*
+ * Makes sure that the table of stacks holds the stack just walked. Returns KEPT, or the cause why it
+ * does not. anew: write it whatever is there, because an earlier copy may be torn.
+ */
+static __always_inline __u32 put_stack(struct gt_cpu *cpu, const struct walk *w, bool anew)
+{
+	struct gt_stack *known = bpf_map_lookup_elem(&stacks, &w->id);
+
+	if (known && !anew)
+		return known->check == w->check ? KEPT : GT_LOST_COLLISION;
+	if (bpf_map_update_elem(&stacks, &w->id, &cpu->stack, BPF_ANY))
+		return GT_LOST_STACKS_FULL;
+	return KEPT;
+}
+
+/*
+ * The same, whoever comes between: the frames are copied out of the scratch space, and where another
+ * thread has used that meanwhile, the stack is walked and written again.
+ */
+static __always_inline __u32 publish_stack(struct gt_cpu *cpu, struct walk *w)
+{
+	__u32 cause = put_stack(cpu, w, false);
+
+	if (volatile_of(cpu->owner) == w->tid)
+		return cause;
+	if (!walk_alone(cpu, w))
+		return GT_LOST_CONTENDED;
+	cause = put_stack(cpu, w, true);
+	return volatile_of(cpu->owner) == w->tid ? cause : GT_LOST_CONTENDED;
+}
+
+static __always_inline void count_lost(struct gt_lost_count *lost, __u64 bytes, __u64 class_bytes)
+{
+	count(lost->objects, 1);
+	count(lost->bytes, bytes);
+	count(lost->class_bytes, class_bytes);
+}
+
+static __always_inline void count_cut(struct gt_cpu *cpu, __u32 flags)
+{
+	if (flags & GT_STACK_CUT_DEPTH)
+		count(cpu->cut_depth, 1);
+	if (flags & GT_STACK_CUT_READ)
+		count(cpu->cut_read, 1);
+	if (flags & GT_STACK_CUT_FOREIGN)
+		count(cpu->cut_foreign, 1);
+}
+
+/* Where a probe on a function's first instructions stands; a constant in each program. */
+enum site {
+	SITE_PUSH,
+	SITE_CHECK,
+	SITE_DIRECT,
+};
+
+/* At the stack check, CF or ZF set: the jump is taken, and the function will start again. */
+static __always_inline bool is_restart(const struct pt_regs *ctx)
+{
+	return ctx->flags & 0x41;
+}
+
+#endif /* GOTRACE_TABLES_BPF_H */
