@@ -18,8 +18,8 @@ type site struct {
 
 var kinds = []string{growth: "growth", regrowth: "regrowth", shrink: "shrink"}
 
-// stack is the call stack of a copy as JSON; the function that grew comes first, which may be the one
-// that only reserved room at the bottom.
+// stack is the call stack of a copy as JSON, and the goroutine's first function, wrappers left out. The
+// function that grew comes first, which may be the one that only reserved room at the bottom.
 func (d *descent) stack(depth int) (text, start string) {
 	first := d.npc - 1 - depth // the last is runtime.goexit
 	parts, reserve := []string{}, first == -1
@@ -48,9 +48,6 @@ func (d *descent) collect(p *part, sites map[string]*site) {
 	}
 	for _, c := range d.copies[:d.n] {
 		stack, start := d.stack(c.depth)
-		if p.with != nil {
-			start = ""
-		}
 		key := fmt.Sprintf("\"part\":%q,\"kind\":%q,\"from\":%d,\"to\":%d,\"start\":%q,\"stack\":%s", p.name,
 			kinds[c.kind], c.from, c.to, start, stack)
 		if sites[key] == nil {
