@@ -4,6 +4,7 @@
 GOTRACE_GO names the versions of Go, GOTRACE_RUNS the runs of each build.
 """
 import os
+import re
 import signal
 import time
 
@@ -144,6 +145,26 @@ def test_filters():
         kept = [s for s in profile.samples if not s.frames[0][0].startswith("gotrace.")]
         known = sum(s["count"] for s in truth["sites"] if s["start"] == "main.startPrime")
         equal(sum(s.values[0] for s in kept), known, "growths that -I keeps")
+
+
+def test_shrinks():
+    """Stacks that the collector halves are told apart, by their sizes."""
+    with lib.workdir() as directory:
+        text = os.path.join(directory, "out.txt")
+        starts = ("main.startShrink", "main.startFurther")
+        truth, profile, _ = growths.trace(lib.build("grow"), directory,
+                                          ("-e", "stack", "-I", starts[0], "-I", starts[1],
+                                           "-o", text))
+        with open(text, encoding="utf-8") as stream:
+            table = stream.read().replace(",", "").partition("SHRINKS")[2].partition("total")[0]
+    known = {}
+    for site in truth["sites"]:
+        if site["kind"] == "shrink":
+            sizes = site["from"] // 1024, site["to"] // 1024
+            known[sizes] = known.get(sizes, 0) + site["count"]
+    equal(growths.shrinks(profile), sum(known.values()), "shrinks of stacks that -I keeps")
+    rows = re.findall(r"(\d+) KiB -> (\d+) KiB +(\d+)", table)
+    equal({(int(a), int(b)): int(n) for a, b, n in rows}, known, "shrinks by sizes")
 
 
 def loop():

@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -38,10 +39,12 @@ type part struct {
 	plan  []step        // way down
 	again []step        // way down after the collector shrank the stacks; nil: no collection
 	quit  int           // how many end instead of going down again
+	spin  bool          // at the bottom they call on, and are preempted at their stack checks
 	exact bool
 
 	workers []worker
 	taken   int32
+	stopped int32
 	arrived sync.WaitGroup // each has been at the bottom, or is about to park
 	ended   sync.WaitGroup
 	gate    chan int // closed: all may go up, or down again
@@ -70,6 +73,7 @@ var parts = []*part{
 	{name: "shrink", n: 100, start: startShrink, plan: thirty, again: thirty, quit: 31, exact: true},
 	{name: "shrink further", n: 17, start: startFurther, plan: thirty, again: further, exact: true},
 	{name: "reuse", n: 100, start: startReuse, plan: thirty, exact: true},
+	{name: "preempted", n: 7, start: startPreempted, plan: doubling, spin: true, exact: true},
 	{name: "runtime", n: 53, start: startRuntime},
 }
 
@@ -85,11 +89,15 @@ const (
 	partShrink
 	partFurther
 	partReuse
+	partPreempted
 	partRuntime
 )
 
 // The collections that shrink stacks. Each halves a stack of which less than a quarter is in use.
 const collections = 2
+
+// How often the world stops for those that spin. Each time their stack checks fail without a need.
+const stops = 20
 
 var (
 	table  []*part // parts; a variable that their initialisation does not refer to
@@ -126,6 +134,10 @@ func (p *part) run() {
 			runtime.GC()
 		}
 	}
+	for i := 0; p.spin && i < stops; i++ {
+		runtime.ReadMemStats(&m1)
+	}
+	atomic.StoreInt32(&p.stopped, 1)
 	close(p.gate)
 	p.ended.Wait()
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -75,6 +76,15 @@ func startDeep() {
 //go:noinline
 func startReuse() {
 	w := take(partReuse)
+	w.begin(frame())
+	w.all()
+	w.leave(frame())
+	w.end()
+}
+
+//go:noinline
+func startPreempted() {
+	w := take(partPreempted)
 	w.begin(frame())
 	w.all()
 	w.leave(frame())
@@ -158,6 +168,9 @@ func (w *worker) descend(plan []step) (r int) {
 		d.npc = w.reserve() + runtime.Callers(1, d.pcs[:])
 		if w.part.again == nil {
 			w.part.arrived.Done()
+			for w.part.spin && atomic.LoadInt32(&w.part.stopped) == 0 {
+				w.call(20)
+			}
 			<-w.part.gate
 		}
 	} else {
@@ -188,6 +201,17 @@ func (w *worker) reserve() int {
 	r := sum(unsafe.Pointer(&room), 750)
 	w.leave(frame())
 	return r
+}
+
+// Calls itself without a need for more room: reserve made it.
+//
+//go:noinline
+func (w *worker) call(n int) {
+	w.enter(frame())
+	if n > 0 {
+		w.call(n - 1)
+	}
+	w.leave(frame())
 }
 
 const wordsNarrow, wordsMedium, wordsLarge, wordsHuge = 5, 64, 625, 8750
