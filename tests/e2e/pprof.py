@@ -11,6 +11,7 @@ class Sample:
 
     def __init__(self, frames, values, labels):
         self.frames = frames
+        self.values = values
         self.objects, self.bytes = values[0], values[1]
         self.labels = labels
 

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The groups of events: which are traced, what is missing, and tables that are too small."""
+import json
+import os
+import re
+import subprocess
+
+import lib
+from lib import equal, expect
+
+# The collector's own goroutines and the main one grow a few stacks of their own.
+OTHERS = 20
+
+
+class Grow:
+    """tests/targets/moves."""
+
+    def __init__(self, path, count=1000, depth=100):
+        self.child = lib.start([path, "-n", str(count), "-depth", str(depth)], bufsize=0,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               env=dict(os.environ, GOGC="off"))
+        self.lines = lib.Lines(self.child.stdout)
+        self.pid = int(self.lines.read().split()[1])
+
+    def go(self):
+        """Lets it run; what it says of itself."""
+        self.child.stdin.write(b"g")
+        return json.loads(self.lines.read(60))
+
+
+def grow(version=lib.DEFAULT_GO, mode="plain"):
+    return Grow(lib.build("moves", version, mode))
+
+
+def growths(err):
+    """(seen, lost, unmatched) as the end block has them."""
+    seen, lost = re.search(r"seen (\d+) growths, lost (\d+)", err).groups()
+    unmatched = re.search(r"(\d+) begins or ends", err)
+    return int(seen), int(lost), int(unmatched.group(1)) if unmatched else 0
+
+
+def check(target, *options, events="stack", env=None):
+    tracer = lib.Gotrace("-p", target.pid, "-e", events, *options, env=env).wait_attached()
+    truth = target.go()
+    tracer.stop()
+    seen, lost, unmatched = growths(tracer.err)
+    # From 2 KiB to 32 KiB; halved by each of two collections; back to 32 KiB.
+    equal([truth[key] for key in ("first", "shrunk", "regrown")],
+          [n * truth["goroutines"] for n in (4, 2, 2)], "moves by the target's own account")
+    moves = 8 * truth["goroutines"]
+    expect(moves <= seen <= moves + OTHERS, f"{seen} copies seen, {moves} made")
+    equal(unmatched, 0, "begins and ends without the other one")
+    return lost, tracer.err
+
+
+def test_tables_too_small():
+    """What does not fit is counted as lost, by cause."""
+    for variable, cause in (("GOTRACE_TEST_MAX_STACKS", "table of stacks full"),
+                            ("GOTRACE_TEST_MAX_GROWTHS", "table of call sites full"),
+                            ("GOTRACE_TEST_ID_MASK", "two stacks with one id")):
+        lost, err = check(grow(), env={variable: "1"})
+        expect(lost > 1000, f"{lost} lost with {variable}=1")
+        expect(re.search(rf"lost \d+ \(\d+ bytes\): {cause}", err), f"no cause: {err}")
+
+
+def test_events():
+    """-e and -a say what is traced."""
+    target = grow()
+    for options, wanted in ((("-e", "alloc"), "alloc exact"), (("-e", "stack"), "stack"),
+                            (("-a", "off"), "stack"), ((), "alloc exact, stack"),
+                            (("-e", "stack,alloc", "-a", "off"), "stack")):
+        code, _, err = lib.gotrace("-p", target.pid, "-d", "200ms", *options)
+        equal(code, 0, f"exit code of {options} ({err.strip()})")
+        expect(f"): {wanted}; " in err, f"start line of {options}: {err}")
+        for word, group in (("allocations", "alloc"), ("growths", "stack")):
+            equal(bool(re.search(rf"seen \d+ {word}, lost 0", err)), group in wanted,
+                  f"line of {group} with {options}")
+    for options in (("-e", "alloc", "-a", "off"), ("-e", "alloc,x"), ("-e", ""), ("-e", ",")):
+        code, _, err = lib.gotrace("-p", target.pid, *options)
+        equal(code, 2, f"exit code of {options} ({err.strip()})")
+
+
+def test_inspect():
+    code, out, err = lib.gotrace("inspect", lib.build("moves"))
+    equal(code, 0, f"exit code ({err.strip()})")
+    stack = out.split("probes of -e stack:")[1]
+    equal(len(re.findall(r"runtime\.copystack +\+0x[0-9a-f]+ +offset 0x[0-9a-f]+", stack)), 2,
+          f"probes on copystack in {out}")
+
+
+def without(function, directory):
+    """A copy of the target whose function table has no such function."""
+    path = os.path.join(directory, "without")
+    with open(lib.build("moves", "1.19"), "rb") as stream:
+        image = stream.read()
+    name = b"\0runtime." + function.encode() + b"\0"
+    expect(name in image, f"no {function} in the target's table")
+    with open(path, "wb") as stream:
+        stream.write(image.replace(name, name.replace(b"runtime.", b"runtimE.")))
+    os.chmod(path, 0o755)
+    return path
+
+
+def test_group_missing():
+    """A group that cannot be traced is left out with a warning; with none left it is exit code 3."""
+    for function, what, event, left in (("copystack", "stack growth", "stack", "alloc exact"),
+                                        ("mallocgc", "allocations", "alloc", "stack")):
+        with lib.workdir() as directory:
+            target = Grow(path=without(function, directory))
+            code, _, err = lib.gotrace("-p", target.pid, "-d", "200ms")
+            equal(code, 0, f"exit code ({err.strip()})")
+            expect(f"warning: {what} of pid {target.pid} cannot be traced: " in err, err)
+            expect(f"): {left}; " in err, f"start line: {err}")
+            code, _, err = lib.gotrace("-p", target.pid, "-e", event)
+            equal(code, 3, f"exit code of -e {event} ({err.strip()})")
+            expect(f"runtime.{function} is missing" in err, f"message: {err}")
+            code, out, _ = lib.gotrace("inspect", target.pid)
+            equal(code, 0, "exit code of inspect")
+            expect(f"{what} cannot be traced: " in out, f"inspect: {out}")
