@@ -36,7 +36,8 @@ static const struct argp_option options[] = {
 	{ "format", 'f', "FMT", 0, "Format of all outputs: text, folded, pprof; without -o on stdout", 3 },
 	{ "interval", 'i', "TIME", 0, "Print the call sites every TIME (default 1s)", 3 },
 	{ "metric", 'm', "NAME", 0,
-	  "What tables are sorted by and folded shows: bytes, objects (default bytes)", 3 },
+	  "What tables are sorted by, and what folded and pprof show: bytes, objects (of alloc), "
+	  "growths, copied (of stack); default bytes, growths without alloc", 3 },
 	{ "top", 'T', "N", 0, "Rows of a table (default 20)", 3 },
 	{ "force", OPT_FORCE, NULL, 0, "Overwrite outputs that exist", 3 },
 	{ NULL, 0, NULL, 0, "FILTERS", 4 },
@@ -125,7 +126,7 @@ static void parse_events(struct argp_state *state, char *list, struct args *a)
 	} events[] = { { "alloc", MODEL_ALLOC }, { "stack", MODEL_STACK } };
 	unsigned int groups = 0;
 
-	for (char *p = strtok(list, ","); p; p = strtok(NULL, ",")) {
+	for (char *p = strsep(&list, ","); p; p = strsep(&list, ",")) {
 		unsigned int group = 0;
 
 		for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
@@ -135,8 +136,6 @@ static void parse_events(struct argp_state *state, char *list, struct args *a)
 			argp_error(state, "no event '%s': there are alloc, stack", p);
 		groups |= group;
 	}
-	if (!groups)
-		argp_error(state, "no events: there are alloc, stack");
 	a->report.groups = groups;
 }
 
@@ -149,12 +148,30 @@ static void parse_mode(struct argp_state *state, const char *mode, struct args *
 
 static void parse_metric(struct argp_state *state, const char *name, struct args *a)
 {
-	if (!strcmp(name, "bytes"))
-		a->report.metric = REPORT_BYTES;
-	else if (!strcmp(name, "objects"))
-		a->report.metric = REPORT_OBJECTS;
-	else
-		argp_error(state, "no metric '%s': there are bytes, objects", name);
+	static const char *const names[] = {
+		[REPORT_BYTES] = "bytes",
+		[REPORT_OBJECTS] = "objects",
+		[REPORT_GROWTHS] = "growths",
+		[REPORT_COPIED] = "copied",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(name, names[i]))
+			continue;
+		a->report.metric = (enum report_metric)i;
+		a->metric_given = true;
+		return;
+	}
+	argp_error(state, "no metric '%s': there are bytes, objects, growths, copied", name);
+}
+
+/* What a single-valued format shows if -m does not say: the first of the groups. */
+static void finish_metric(struct argp_state *state, struct args *a)
+{
+	if (!a->metric_given)
+		a->report.metric = a->report.groups & MODEL_ALLOC ? REPORT_BYTES : REPORT_GROWTHS;
+	else if (!(a->report.groups & report__group(a->report.metric)))
+		argp_error(state, "-m asks for what -e and -a leave out");
 }
 
 static void add_output(struct argp_state *state, struct args *a, const char *name)
@@ -238,6 +255,7 @@ static void finish(struct argp_state *state, struct parse *p)
 		a->report.groups &= ~(unsigned int)MODEL_ALLOC;
 	if (!a->report.groups)
 		argp_error(state, "nothing to trace: -e has only alloc, and -a is off");
+	finish_metric(state, a);
 	finish_outputs(state, a, p->format);
 	check_names(state, a);
 }

@@ -41,6 +41,7 @@ struct args {
 	int noutputs;
 	const char *include[ARGS_LIST_MAX + 1], *exclude[ARGS_LIST_MAX + 1];
 	struct report_options report;	/* groups: what was asked for */
+	bool metric_given;
 	bool alloc_off;			/* -a off */
 	bool stats, dry_run, force, quiet;
 	int verbose;

@@ -81,6 +81,8 @@ static int write_format(struct session *s, FILE *out, const struct report_format
 	int err;
 
 	opts.groups = s->groups;
+	if (!(opts.groups & report__group(opts.metric)))
+		opts.metric = opts.groups & MODEL_ALLOC ? REPORT_BYTES : REPORT_GROWTHS;
 	err = report__profile(s->model, names__report(s->names), &opts, &profile);
 	if (err)
 		return err;

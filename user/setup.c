@@ -123,6 +123,8 @@ static int plan_probes(struct session *s)
 		if (missing[i][0])
 			fprintf(stderr, "gotrace: warning: %s of pid %d cannot be traced: %s\n",
 				groups[i].what, s->pid, missing[i]);
+	if (s->args->metric_given && !(s->groups & report__group(s->args->report.metric)))
+		return refuse(s, EXIT_TARGET, "what -m asks for cannot be traced");
 	return 0;
 }
 
