@@ -2,7 +2,8 @@
 /*
  * Folded stacks, the input of flamegraph.pl and its kin: one line a stack, root first, frames
  * joined by ';', a space, the metric. Stacks that differ in nothing that is written (their types,
- * their lines, the size of a goroutine's stack) become one line; lines are sorted, so that two files can be compared.
+ * their lines, the step of a growth) become one line; lines are sorted, so that two files can be
+ * compared.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -83,8 +83,8 @@ static void advise_new(struct text *t, const struct report_row *start, uint64_t 
 	snprintf(text, size,
 		 "advice: %.0f %% of the growths are of goroutines started at %s: %" PRIu64
 		 ", of which %" PRIu64 " are a goroutine's first, up to %s. Most of all is copied for "
-		 "%s (%.0f %% of the bytes). What usually helps: fewer new goroutines (workers that are used again keep "
-		 "their stacks), or smaller frames and less depth in what they call.",
+		 "%s (%.0f %% of the bytes). What usually helps: fewer new goroutines (workers that are "
+		 "used again keep their stacks), or smaller frames and less depth in what they call.",
 		 share(fresh, n), name(t, start->label), fresh, start->first,
 		 text_stack__size(start->largest, max), name(t, site->sample->frames[0].func),
 		 share(site->sum.copied, t->p->growth.total.copied));

@@ -205,7 +205,7 @@ static void print_step(struct text *t, const char *label, const struct report_sa
 	report_print__f(&t->out, "%-*s  %*" PRIu64 "  %4s %-3s  %7s  %7s", STEP_WIDTH, label,
 			t->count_width, s->count, bytes, unit, mean, max);
 	if (most && bar > 4) {
-		n = (double)s->count / most * bar + 0.5;
+		n = (int)((double)s->count / most * bar);
 		report_print__f(&t->out, "  |");
 		for (int i = 0; i < bar; i++)
 			report_print__f(&t->out, "%c", i < n || (!i && s->count) ? '*' : ' ');
