@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What loop.c (the loop over all sessions), session.c (the life of one), setup.c (from a pid to attached probes) and output.c (what the user
- * sees) share.
+ * What loop.c (the loop over all sessions), session.c (the life of one), setup.c (from a pid to
+ * attached probes) and output.c (what the user sees) share.
  */
 #ifndef GOTRACE_SESSION_PARTS_H
 #define GOTRACE_SESSION_PARTS_H

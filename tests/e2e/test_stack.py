@@ -122,7 +122,7 @@ def without(function, directory):
 
 
 def test_group_missing():
-    """A group that cannot be traced is left out with a warning; with none left it is exit code 3."""
+    """A group that cannot be traced is left out, with a warning; with none left: exit code 3."""
     for function, what, event, left in (("copystack", "stack growth", "stack", "alloc exact"),
                                         ("mallocgc", "allocations", "alloc", "stack")):
         with lib.workdir() as directory:
