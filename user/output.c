@@ -201,7 +201,8 @@ void output__start_line(const struct session *s)
 	}
 	fprintf(stderr, "gotrace: tracing pid %d (%s, %s): %s; %d probe%s attached in %.0f ms; "
 		"Ctrl-C to stop\n", target__pid(s->target), target__command(s->target),
-		gobin__info(s->gb)->version, group_names(s), s->nprobes, s->nprobes == 1 ? "" : "s", s->attach_ms);
+		gobin__info(s->gb)->version, group_names(s), s->nprobes,
+		s->nprobes == 1 ? "" : "s", s->attach_ms);
 }
 
 /* One group's line: how many were seen, how many of them lost, and why. */
@@ -278,9 +279,10 @@ static void print_stats(const struct session *s, double seconds)
 	fprintf(stderr, "gotrace: tables: %u of %u (call site, type) pairs, %u of %u kinds of stack "
 		"copies, %u of %u stacks\n", use.allocs, use.max_allocs, use.growths, use.max_growths,
 		use.stacks, use.max_stacks);
-	fprintf(stderr, "gotrace: hits: %" PRIu64 " allocations, %" PRIu64 " stack copies (two each), %" PRIu64 " left out, %" PRIu64
-		" of zero size, %" PRIu64 " walks repeated; by %s\n", c->seen, c->growths_seen, c->left_out, c->zero,
-		c->retries, s->multi ? "uprobe_multi" : "perf events");
+	fprintf(stderr, "gotrace: hits: %" PRIu64 " allocations, %" PRIu64 " stack copies (two each), %"
+		PRIu64 " left out, %" PRIu64 " of zero size, %" PRIu64 " walks repeated; by %s\n",
+		c->seen, c->growths_seen, c->left_out, c->zero, c->retries,
+		s->multi ? "uprobe_multi" : "perf events");
 }
 
 void output__end_block(const struct session *s)
