@@ -102,6 +102,40 @@ def test_folded_copied():
         equal(total, sum(s.values[2] for s in profile.samples), "sum of the folded file")
 
 
+def test_tables_too_small():
+    """What does not fit is counted: seen = delivered + lost."""
+    path = lib.build("grow")
+    for variable, value in (("GOTRACE_TEST_MAX_STACKS", "20"), ("GOTRACE_TEST_MAX_GROWTHS", "20"),
+                            ("GOTRACE_TEST_ID_MASK", "0x1f")):
+        with lib.workdir() as directory:
+            truth, profile, tracer = growths.trace(path, directory, env={variable: value})
+            losses = sum(s.values[0] for s in profile.samples if s.frames[0][0] == "gotrace.lost")
+            seen, lost = growths.ended(tracer)
+            expect(losses > 0, f"nothing lost with {variable}={value}")
+            equal(lost, losses, "lost in the end block, held against gotrace.lost")
+            total = sum(s.values[0] for s in profile.samples) + growths.shrinks(profile)
+            equal(seen, total, "seen = delivered + lost")
+            known = sum(site["count"] for site in truth["sites"])
+            expect(seen >= known, f"{seen} copies seen, the target has {known}")
+            equal(growths.unmatched(profile), 0, "begins and ends unmatched")
+
+
+def test_default_metric():
+    """Without -m an output is about what is traced, allocations first."""
+    target = loop()
+    for events, wanted in (("stack", growths.SAMPLE_TYPES[0]),
+                           ("alloc,stack", ("alloc_objects", "count")),
+                           ("alloc", ("alloc_objects", "count"))):
+        with lib.workdir() as directory:
+            path = os.path.join(directory, "o.pb.gz")
+            tracer = lib.Gotrace("-p", target.pid, "-e", events, "-o", path).wait_attached()
+            time.sleep(0.2)
+            tracer.stop()
+            profile = pprof.Profile(path)
+        equal(profile.sample_types[0], wanted, f"first sample type of -e {events}")
+        expect(sum(s.values[0] for s in profile.samples) > 0, f"-e {events} -o is empty")
+
+
 def start_line(tracer):
     line, = [line for line in tracer.err.splitlines() if "tracing pid" in line]
     return line
@@ -132,7 +166,7 @@ def test_alloc_alone_sees_no_growth():
 
 
 def test_usage_errors():
-    for arguments in (("-e", "nonsense"), ("-e", "stack,nonsense"), ("-e", ""), ("-e", "stack,"),
+    for arguments in (("-e", "nonsense"), ("-e", "stack,nonsense"), ("-e", ""),
                       ("-e", "alloc", "-m", "growths"), ("-e", "stack", "-m", "objects")):
         code, out, err = lib.gotrace("-p", os.getpid(), *arguments)
         equal((code, out), (2, ""), f"exit code and stdout of {arguments} ({err.strip()})")
@@ -171,25 +205,45 @@ def loop():
     return lib.Loop(lib.build("grow"), workers=1)
 
 
+def snapshot(tracer, output):
+    """The profile as it is now, by SIGUSR1."""
+    def inode():
+        return os.stat(output).st_ino if os.path.exists(output) else 0
+    before = inode()
+    tracer.send(signal.SIGUSR1)
+    lib.wait_until(lambda: inode() not in (0, before), 20, "the snapshot")
+    return pprof.Profile(output)
+
+
 def test_many_at_full_speed():
-    """Stacks that grow as fast as they can, on all CPUs: copies and their ends stay paired."""
+    """Stacks that grow as fast as they can, on all CPUs: copies and their ends stay paired.
+
+    Probes do not come and go at one time: of each thread a begin or an end may find no partner
+    then. While gotrace traces, none may.
+    """
     target = lib.Loop(lib.build("grow"), workers=4)
     with lib.workdir() as directory:
         output = os.path.join(directory, "o.pb.gz")
         tracer = lib.Gotrace("-p", target.pid, "-e", "stack", "-m", "growths", "-o", output)
         tracer.wait_attached()
+        first = snapshot(tracer, output)
         for seed in range(20):
             time.sleep(0.1)
             target.ask(seed)
+        last = snapshot(tracer, output)
+        threads = len(os.listdir(f"/proc/{target.pid}/task"))
         tracer.stop()
         target.ask(21)
         profile = pprof.Profile(output)
-    seen, lost = growths.ended(tracer)
-    equal(lost, 0, "lost growths")
-    expect(seen > 1000, f"only {seen} copies in two seconds")
+    equal(growths.unmatched(last), growths.unmatched(first), "unmatched while it traces")
+    copies = [sum(s.values[0] for s in one.samples) for one in (first, last)]
+    expect(copies[1] > copies[0] + 1000, f"copies in two seconds, before and after: {copies}")
+    expect(growths.unmatched(profile) <= 2 * threads,
+           f"{growths.unmatched(profile)} begins and ends unmatched, {threads} threads")
+    equal(growths.ended(tracer)[1], 0, "lost growths")
     climbs = [s for s in profile.samples if s.frames[0][0] == "main.climb"]
     expect(climbs, "no growth of main.climb")
-    steps = {(s.labels["from"], s.labels["to"]): s.values[0] for s in climbs}
+    steps = {(s.labels["from"], s.labels["to"]) for s in climbs}
     expect(all(after == 2 * before for before, after in steps), f"sizes: {steps}")
     starts = {s.labels["start"] for s in climbs}
     expect(starts <= {"main.climber", "main.answer.func1"}, f"starts: {starts}")
