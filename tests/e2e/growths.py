@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One run of the grow target under gotrace -e stack, and their comparison copy by copy."""
+"""One run of the stacks target under gotrace -e stack, and their comparison copy by copy."""
 import os
 import re
 
@@ -27,7 +27,7 @@ class Copies:
 def trace(path, directory, options=("-e", "stack"), env=None):
     """(truth, profile, gotrace) of one run."""
     target = lib.Truth(path)
-    output = os.path.join(directory, "grow.pb.gz")
+    output = os.path.join(directory, "growths.pb.gz")
     metric = () if "-m" in options else ("-m", "growths")
     tracer = lib.Gotrace("-p", target.pid, *options, *metric, "-o", output, env=env)
     tracer.wait_attached()

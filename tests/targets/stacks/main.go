@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-// Grow is a traced program that knows how its stacks grow: goroutines that recurse through functions
+// Stacks is a traced program that knows how its stacks grow: goroutines that recurse through functions
 // with known frames, measure their own stack at the entry of each of them, and remember the call
 // stack by runtime.Callers. The collector shrinks some of them, and they grow again.
 //

@@ -22,7 +22,7 @@ BOTH = ("-e", "alloc,stack", "-a", "exact")
 
 def matrix_test(version, mode):
     def test():
-        path = lib.build("grow", version, mode)
+        path = lib.build("stacks", version, mode)
         for number in range(RUNS):
             with lib.workdir() as directory:
                 try:
@@ -36,7 +36,7 @@ def matrix_test(version, mode):
 def both_test(version):
     """Allocations and growths at once: neither is less exact for the other."""
     def test():
-        path = lib.build("grow", version)
+        path = lib.build("stacks", version)
         with lib.workdir() as directory:
             truth, _, tracer = growths.check(path, directory, BOTH)
             seen = growths.number(tracer.err, r"seen ([\d,]+) allocations")
@@ -65,20 +65,20 @@ def tests():
 def test_single_uprobes():
     """The way that older kernels need."""
     with lib.workdir() as directory:
-        growths.check(lib.build("grow"), directory, env={"GOTRACE_TEST_NO_UPROBE_MULTI": "1"})
+        growths.check(lib.build("stacks"), directory, env={"GOTRACE_TEST_NO_UPROBE_MULTI": "1"})
 
 
 def test_runtime_frames():
     """Nothing comes between the function that grows and the copy."""
     with lib.workdir() as directory:
-        growths.check(lib.build("grow"), directory, ("-e", "stack", "--runtime-frames"))
+        growths.check(lib.build("stacks"), directory, ("-e", "stack", "--runtime-frames"))
 
 
 def test_outputs_agree():
     """text, folded and pprof of one run tell the same totals."""
     with lib.workdir() as directory:
         folded, text = (os.path.join(directory, name) for name in ("out.folded", "out.txt"))
-        _, profile, _ = growths.trace(lib.build("grow"), directory,
+        _, profile, _ = growths.trace(lib.build("stacks"), directory,
                                       ("-e", "stack", "-o", folded, "-o", text))
         total = sum(s.values[0] for s in profile.samples)
         with open(folded, encoding="utf-8") as stream:
@@ -95,7 +95,7 @@ def test_folded_copied():
     """The same by bytes."""
     with lib.workdir() as directory:
         folded = os.path.join(directory, "out.folded")
-        _, profile, _ = growths.trace(lib.build("grow"), directory,
+        _, profile, _ = growths.trace(lib.build("stacks"), directory,
                                       ("-e", "stack", "-m", "copied", "-o", folded))
         with open(folded, encoding="utf-8") as stream:
             total = sum(int(line.rsplit(" ", 1)[1]) for line in stream)
@@ -104,7 +104,7 @@ def test_folded_copied():
 
 def test_tables_too_small():
     """What does not fit is counted: seen = delivered + lost."""
-    path = lib.build("grow")
+    path = lib.build("stacks")
     for variable, value in (("GOTRACE_TEST_MAX_STACKS", "20"), ("GOTRACE_TEST_MAX_GROWTHS", "20"),
                             ("GOTRACE_TEST_ID_MASK", "0x1f")):
         with lib.workdir() as directory:
@@ -174,7 +174,7 @@ def test_usage_errors():
 
 def test_filters():
     with lib.workdir() as directory:
-        truth, profile, _ = growths.trace(lib.build("grow"), directory,
+        truth, profile, _ = growths.trace(lib.build("stacks"), directory,
                                           ("-e", "stack", "-I", "main.startPrime"))
         kept = [s for s in profile.samples if not s.frames[0][0].startswith("gotrace.")]
         known = sum(s["count"] for s in truth["sites"] if s["start"] == "main.startPrime")
@@ -186,7 +186,7 @@ def test_shrinks():
     with lib.workdir() as directory:
         text = os.path.join(directory, "out.txt")
         starts = ("main.startShrink", "main.startFurther")
-        truth, profile, _ = growths.trace(lib.build("grow"), directory,
+        truth, profile, _ = growths.trace(lib.build("stacks"), directory,
                                           ("-e", "stack", "-I", starts[0], "-I", starts[1],
                                            "-o", text))
         with open(text, encoding="utf-8") as stream:
@@ -202,7 +202,7 @@ def test_shrinks():
 
 
 def loop():
-    return lib.Loop(lib.build("grow"), workers=1)
+    return lib.Loop(lib.build("stacks"), workers=1)
 
 
 def snapshot(tracer, output):
@@ -221,7 +221,7 @@ def test_many_at_full_speed():
     Probes do not come and go at one time: of each thread a begin or an end may find no partner
     then. While gotrace traces, none may.
     """
-    target = lib.Loop(lib.build("grow"), workers=4)
+    target = lib.Loop(lib.build("stacks"), workers=4)
     with lib.workdir() as directory:
         output = os.path.join(directory, "o.pb.gz")
         tracer = lib.Gotrace("-p", target.pid, "-e", "stack", "-m", "growths", "-o", output)
@@ -251,7 +251,7 @@ def test_many_at_full_speed():
 
 
 def cycle(version, mode):
-    target = lib.Loop(lib.build("grow", version, mode), workers=2)
+    target = lib.Loop(lib.build("stacks", version, mode), workers=2)
     for number in range(CYCLES):
         tracer = lib.Gotrace("-p", target.pid, *BOTH)
         if number % 4 == 3:
