@@ -219,7 +219,7 @@ def test_many_at_full_speed():
     """Stacks that grow as fast as they can, on all CPUs: copies and their ends stay paired.
 
     Probes do not come and go at one time: of each thread a begin or an end may find no partner
-    then. While gotrace traces, none may.
+    then, which may show later. While gotrace traces, there are no others.
     """
     target = lib.Loop(lib.build("stacks"), workers=4)
     with lib.workdir() as directory:
@@ -235,7 +235,8 @@ def test_many_at_full_speed():
         tracer.stop()
         target.ask(21)
         profile = pprof.Profile(output)
-    equal(growths.unmatched(last), growths.unmatched(first), "unmatched while it traces")
+    more = growths.unmatched(last) - growths.unmatched(first)
+    expect(more <= threads, f"{more} begins and ends unmatched while it traces")
     copies = [sum(s.values[0] for s in one.samples) for one in (first, last)]
     expect(copies[1] > copies[0] + 1000, f"copies in two seconds, before and after: {copies}")
     expect(growths.unmatched(profile) <= 2 * threads,
