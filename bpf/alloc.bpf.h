@@ -13,14 +13,18 @@ struct amount {
 	__u64 bytes, class_bytes;
 };
 
-/* internal/abi.Type.PtrBytes is at offset 8 in every version; no type means no pointers. */
-static __always_inline bool has_pointers(__u64 type)
+/*
+ * internal/abi.Type.PtrBytes is at offset 8 in every version; no type means no pointers. A type's page
+ * that the process has not touched yet cannot be read from here.
+ */
+static __always_inline bool has_pointers(struct gt_cpu *cpu, __u64 type)
 {
 	__u64 ptr_bytes = 1;
 
 	if (!type)
 		return false;
-	bpf_probe_read_user(&ptr_bytes, sizeof(ptr_bytes), (void *)(type + 8));
+	if (bpf_probe_read_user(&ptr_bytes, sizeof(ptr_bytes), (void *)(type + 8)))
+		count(cpu->unsure, 1);
 	return ptr_bytes != 0;
 }
 
@@ -42,7 +46,7 @@ static __always_inline __u64 tiny_bytes(struct gt_cpu *cpu, __u64 g, __u64 size)
 
 	if (!read_ptr(&p, cfg.g_m) || !read_ptr(&p, cfg.m_p) || !read_ptr(&p, cfg.p_mcache) ||
 	    bpf_probe_read_user(tiny, sizeof(tiny), (void *)(p + cfg.mcache_tiny))) {
-		count(cpu->tiny_unsure, 1);
+		count(cpu->unsure, 1);
 		return GT_TINY_SIZE;
 	}
 	off = tiny[1];
@@ -60,11 +64,11 @@ static __always_inline __u64 class_bytes(struct gt_cpu *cpu, __u64 g, __u64 size
 {
 	__u64 i;
 
-	if (size < GT_TINY_SIZE && !has_pointers(type))
+	if (size < GT_TINY_SIZE && !has_pointers(cpu, type))
 		return tiny_bytes(cpu, g, size);
 	if (size > cfg.small_max)
 		return (size + (1ULL << GT_PAGE_SHIFT) - 1) >> GT_PAGE_SHIFT << GT_PAGE_SHIFT;
-	if (cfg.header && size > cfg.header_min && has_pointers(type))
+	if (cfg.header && size > cfg.header_min && has_pointers(cpu, type))
 		size += cfg.header;
 	if (size <= GT_CLASS_SMALL_MAX - 8) {
 		i = (size + 7) >> 3;

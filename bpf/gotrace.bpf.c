@@ -55,8 +55,7 @@ int gt_stack_check(struct pt_regs *ctx)
 SEC("uprobe")
 int gt_stack_end(struct pt_regs *ctx)
 {
-	(void)ctx;
-	return stack_end();
+	return stack_end(ctx);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -52,6 +52,12 @@ struct {
 const volatile struct gt_config cfg = {};
 
 /*
+ * Set while all probes are in place. Probes come and go one after the other: without this the ends
+ * that are still there when their begins are not would look like losses.
+ */
+bool tracing = false;
+
+/*
  * From Linux 6.13 on a tracing program of 64 bytes of stack or more gets one stack per CPU, because
  * such programs do not run inside one another. Uprobe programs do: one that is preempted would go on
  * with what the next one left there. A program with a tail call in it keeps the kernel's stack

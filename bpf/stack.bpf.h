@@ -159,7 +159,8 @@ static __always_inline int stack_begin(struct pt_regs *ctx, enum site site)
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
 	struct gt_growing *p;
 
-	if (!cpu)
+	keep_own_stack(ctx);
+	if (!cpu || !volatile_of(tracing))
 		return 0;
 	if (site == SITE_CHECK && is_restart(ctx)) {
 		count(cpu->left_out, 1);
@@ -218,17 +219,19 @@ static __always_inline __u32 add_copy(struct gt_growing *p, __u64 ns)
 	return KEPT;
 }
 
-static __always_inline int stack_end(void)
+static __always_inline int stack_end(struct pt_regs *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slot = 0, cause;
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
 	struct gt_growing *p = bpf_map_lookup_elem(&growing, &tid);
 
+	keep_own_stack(ctx);
 	if (!cpu)
 		return 0;
 	if (!p || p->tid != tid || !p->begin_ns) {
-		count(cpu->growths_unbegun, 1);
+		if (volatile_of(tracing))
+			count(cpu->growths_unbegun, 1);
 		return 0;
 	}
 	cause = add_copy(p, now - p->begin_ns);

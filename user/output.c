@@ -243,9 +243,9 @@ static void print_losses(const struct session *s, double seconds)
 	if (c->corrupt_stacks)
 		fprintf(stderr, "gotrace: %" PRIu64 " stacks arrived damaged and are not shown\n",
 			c->corrupt_stacks);
-	if (c->tiny_unsure)
-		fprintf(stderr, "gotrace: the block of %" PRIu64 " tiny objects could not be read; 16 bytes "
-			"assumed for each\n", c->tiny_unsure);
+	if (c->unsure)
+		fprintf(stderr, "gotrace: the size class of %" PRIu64 " objects is uncertain: their type or "
+			"block could not be read\n", c->unsure);
 }
 
 static void print_cost(const struct session *s, double seconds)

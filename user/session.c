@@ -166,6 +166,7 @@ int session__start(struct session *s)
 	s->code = setup__attach(s);
 	if (s->code)
 		return s->code;
+	collect__set_tracing(s->collect, true);
 	s->start_ns = session__now_ns();
 	s->start_cpu_ns = target__cpu_ns(s->target);
 	t.start_ns = t.now_ns = t.mark_ns = s->start_ns;
@@ -182,6 +183,7 @@ void session__detach(struct session *s)
 {
 	uint64_t begin = session__now_ns();
 
+	collect__set_tracing(s->collect, false);
 	probe__detach(s->probes);
 	s->probes = NULL;
 	s->detach_ms = (double)(session__now_ns() - begin) / 1e6;

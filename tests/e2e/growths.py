@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One run of the grow target under gotrace -e stack, and their comparison copy by copy."""
+"""One run of the stacks target under gotrace -e stack, and their comparison copy by copy."""
 import os
 import re
 
@@ -27,7 +27,7 @@ class Copies:
 def trace(path, directory, options=("-e", "stack"), env=None):
     """(truth, profile, gotrace) of one run."""
     target = lib.Truth(path)
-    output = os.path.join(directory, "grow.pb.gz")
+    output = os.path.join(directory, "growths.pb.gz")
     metric = () if "-m" in options else ("-m", "growths")
     tracer = lib.Gotrace("-p", target.pid, *options, *metric, "-o", output, env=env)
     tracer.wait_attached()
@@ -65,22 +65,23 @@ def wanted_copies(truth):
     return out
 
 
-def root(sample):
-    """The function a goroutine begins in, wrappers left out; "" if it is not reached."""
-    if len(sample.frames) > 1 and sample.frames[-1][0] == "runtime.goexit":
-        return sample.frames[-2][0]
-    return ""
+def known_start(truth, sample):
+    """Is it a goroutine of whose growths the target knows each one?
+
+    These all begin in functions of its own; the main goroutine begins in the runtime's.
+    """
+    start = sample.labels.get("start", "")
+    return start.startswith("main.") and start != truth["inexact"]["start"]
 
 
 def found_copies(truth, profile):
     """The same as gotrace has it, of the goroutines that the target knows about."""
-    starts = {site["start"] for site in truth["sites"]}
     out = {}
     for sample in profile.samples:
-        start = sample.labels.get("start")
-        if root(sample) in starts or start in starts:
-            key = (sample.labels.get("kind"), sample.labels.get("from"), sample.labels.get("to"),
-                   start, comparable(sample.frames))
+        if known_start(truth, sample):
+            labels = sample.labels
+            key = (labels.get("kind"), labels.get("from"), labels.get("to"), labels.get("start"),
+                   comparable(sample.frames))
             out.setdefault(key, Copies()).add(sample.values[0], sample.values[2])
     return out
 
@@ -150,11 +151,15 @@ def shrinks(profile):
     return number(comments, r"shrunk by the collector: (\d+) stack copies", 0)
 
 
+def unmatched(profile):
+    """Begins without an end, and ends without a begin."""
+    return number("\n".join(profile.comments), r"unmatched: (\d+) stack copies")
+
+
 def check_complete(truth, profile, tracer):
     seen, lost = ended(tracer)
     equal(lost, 0, "lost growths")
-    comments = "\n".join(profile.comments)
-    equal(number(comments, r"unmatched: (\d+) stack copies"), 0, "begins and ends unmatched")
+    equal(unmatched(profile), 0, "begins and ends unmatched")
     equal([s.labels for s in profile.samples if s.frames[0][0] == "gotrace.lost"], [],
           "samples of gotrace.lost")
     equal(seen, sum(s.values[0] for s in profile.samples) + shrinks(profile), "seen copies")

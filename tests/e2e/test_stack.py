@@ -1,235 +1,139 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Growths of goroutine stacks: every one, its sizes, bytes and stack, held against the target.
-
-GOTRACE_GO names the versions of Go, GOTRACE_RUNS the runs of each build.
-"""
+"""Copies of goroutine stacks, held against a target that counts the moves of its own stacks."""
+import json
 import os
 import re
-import signal
-import time
+import subprocess
 
-import exact
-import growths
 import lib
-import pprof
 from lib import equal, expect
 
-VERSIONS = os.environ.get("GOTRACE_GO", "1.19 1.24 1.27").split()
-RUNS = int(os.environ.get("GOTRACE_RUNS", "1"))
-CYCLES = 12
-BOTH = ("-e", "alloc,stack", "-a", "exact")
+# The collector's own goroutines and the main one grow a few stacks of their own.
+OTHERS = 20
 
 
-def matrix_test(version, mode):
-    def test():
-        path = lib.build("grow", version, mode)
-        for number in range(RUNS):
-            with lib.workdir() as directory:
-                try:
-                    growths.check(path, directory)
-                except lib.Failed as why:
-                    raise lib.Failed(f"run {number + 1} of {RUNS}: {why}") from why
-    test.timeout = 600 + 60 * RUNS
-    return test
+class Grow:
+    """tests/targets/grow."""
+
+    def __init__(self, path, count=1000, depth=100):
+        self.child = lib.start([path, "-n", str(count), "-depth", str(depth)], bufsize=0,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               env=dict(os.environ, GOGC="off"))
+        self.lines = lib.Lines(self.child.stdout)
+        self.pid = int(self.lines.read().split()[1])
+
+    def go(self):
+        """Lets it run; what it says of itself."""
+        self.child.stdin.write(b"g")
+        return json.loads(self.lines.read(60))
 
 
-def both_test(version):
-    """Allocations and growths at once: neither is less exact for the other."""
-    def test():
-        path = lib.build("grow", version)
-        with lib.workdir() as directory:
-            truth, _, tracer = growths.check(path, directory, BOTH)
-            seen = growths.number(tracer.err, r"seen ([\d,]+) allocations")
-            equal(seen, truth["mallocs"], "allocations seen, held against Mallocs")
-            lost = growths.number(tracer.err, r"seen [\d,]+ allocations, lost ([\d,]+)")
-            equal(lost, 0, "lost allocations")
-        with lib.workdir() as directory:
-            truth, profile, tracer = growths.trace(path, directory, (*BOTH, "-m", "bytes"))
-            equal(profile.total()[0], truth["mallocs"], "objects, held against Mallocs")
-            exact.check_bytes(truth, profile, quiet=False)  # it collects to shrink stacks
-            known = sum(site["count"] for site in truth["sites"])
-            seen, lost = growths.ended(tracer)
-            equal(lost, 0, "lost growths")
-            expect(seen >= known, f"{seen} copies seen, the target has {known}")
-    test.timeout = 600
-    return test
+def grow(version=lib.DEFAULT_GO, mode="plain"):
+    return Grow(lib.build("grow", version, mode))
 
 
-def tests():
-    for version in VERSIONS:
-        yield f"{version}_plain", matrix_test(version, "plain")
-        yield f"{version}_pie-stripped", matrix_test(version, "pie-stripped")
-        yield f"{version}_alloc_too", both_test(version)
+def growths(err):
+    """(seen, lost, unmatched) as the end block has them."""
+    seen, lost = re.search(r"seen (\d+) growths, lost (\d+)", err).groups()
+    unmatched = re.search(r"(\d+) begins or ends", err)
+    return int(seen), int(lost), int(unmatched.group(1)) if unmatched else 0
+
+
+def check(target, *options, events="stack", env=None):
+    tracer = lib.Gotrace("-p", target.pid, "-e", events, *options, env=env).wait_attached()
+    truth = target.go()
+    tracer.stop()
+    seen, lost, unmatched = growths(tracer.err)
+    # From 2 KiB to 32 KiB; halved by each of two collections; back to 32 KiB.
+    equal([truth[key] for key in ("first", "shrunk", "regrown")],
+          [n * truth["goroutines"] for n in (4, 2, 2)], "moves by the target's own account")
+    moves = 8 * truth["goroutines"]
+    expect(moves <= seen <= moves + OTHERS, f"{seen} copies seen, {moves} made")
+    equal(unmatched, 0, "begins and ends without the other one")
+    return lost, tracer.err
+
+
+def test_versions():
+    for version in ("1.18", "1.19", "1.21", "1.24", "1.27"):
+        equal(check(grow(version))[0], 0, f"lost with Go {version}")
+
+
+def test_position_independent():
+    equal(check(grow(mode="pie-stripped"))[0], 0, "lost")
+
+
+def test_beside_allocations():
+    lost, err = check(grow(), events="stack,alloc")
+    equal(lost, 0, "lost")
+    expect("alloc exact, stack; " in err, f"start line: {err}")
+    expect(re.search(r"seen \d+ allocations, lost 0", err), f"end block: {err}")
 
 
 def test_single_uprobes():
-    """The way that older kernels need."""
-    with lib.workdir() as directory:
-        growths.check(lib.build("grow"), directory, env={"GOTRACE_TEST_NO_UPROBE_MULTI": "1"})
+    equal(check(grow(), env={"GOTRACE_TEST_NO_UPROBE_MULTI": "1"})[0], 0, "lost")
 
 
-def test_runtime_frames():
-    """Nothing comes between the function that grows and the copy."""
-    with lib.workdir() as directory:
-        growths.check(lib.build("grow"), directory, ("-e", "stack", "--runtime-frames"))
+def test_tables_too_small():
+    """What does not fit is counted as lost, by cause."""
+    for variable, cause in (("GOTRACE_TEST_MAX_STACKS", "table of stacks full"),
+                            ("GOTRACE_TEST_MAX_GROWTHS", "table of call sites full"),
+                            ("GOTRACE_TEST_ID_MASK", "two stacks with one id")):
+        lost, err = check(grow(), env={variable: "1"})
+        expect(lost > 1000, f"{lost} lost with {variable}=1")
+        expect(re.search(rf"lost \d+ \(\d+ bytes\): {cause}", err), f"no cause: {err}")
 
 
-def test_outputs_agree():
-    """text, folded and pprof of one run tell the same totals."""
-    with lib.workdir() as directory:
-        folded, text = (os.path.join(directory, name) for name in ("out.folded", "out.txt"))
-        _, profile, _ = growths.trace(lib.build("grow"), directory,
-                                      ("-e", "stack", "-o", folded, "-o", text))
-        total = sum(s.values[0] for s in profile.samples)
-        with open(folded, encoding="utf-8") as stream:
-            lines = [line.rsplit(" ", 1) for line in stream.read().splitlines()]
-        equal(sum(int(value) for _, value in lines), total, "sum of the folded file")
-        expect(any(stack.startswith("runtime.goexit;") for stack, _ in lines), "root comes first")
-        with open(text, encoding="utf-8") as stream:
-            report = stream.read().replace(",", "")
-        for word in (str(total), "main.(*worker).medium", "main.startThousand"):
-            expect(word in report, f"no {word!r} in the text report: {report[:2000]}")
+def test_events():
+    """-e and -a say what is traced."""
+    target = grow()
+    for options, wanted in ((("-e", "alloc"), "alloc exact"), (("-e", "stack"), "stack"),
+                            (("-a", "off"), "stack"), ((), "alloc exact, stack"),
+                            (("-e", "stack,alloc", "-a", "off"), "stack")):
+        code, _, err = lib.gotrace("-p", target.pid, "-d", "200ms", *options)
+        equal(code, 0, f"exit code of {options} ({err.strip()})")
+        expect(f"): {wanted}; " in err, f"start line of {options}: {err}")
+        for word, group in (("allocations", "alloc"), ("growths", "stack")):
+            equal(bool(re.search(rf"seen \d+ {word}, lost 0", err)), group in wanted,
+                  f"line of {group} with {options}")
+    for options in (("-e", "alloc", "-a", "off"), ("-e", "alloc,x"), ("-e", ""), ("-e", ",")):
+        code, _, err = lib.gotrace("-p", target.pid, *options)
+        equal(code, 2, f"exit code of {options} ({err.strip()})")
 
 
-def test_folded_copied():
-    """The same by bytes."""
-    with lib.workdir() as directory:
-        folded = os.path.join(directory, "out.folded")
-        _, profile, _ = growths.trace(lib.build("grow"), directory,
-                                      ("-e", "stack", "-m", "copied", "-o", folded))
-        with open(folded, encoding="utf-8") as stream:
-            total = sum(int(line.rsplit(" ", 1)[1]) for line in stream)
-        equal(total, sum(s.values[2] for s in profile.samples), "sum of the folded file")
+def test_inspect():
+    code, out, err = lib.gotrace("inspect", lib.build("grow"))
+    equal(code, 0, f"exit code ({err.strip()})")
+    stack = out.split("probes of -e stack:")[1]
+    equal(len(re.findall(r"runtime\.copystack +\+0x[0-9a-f]+ +offset 0x[0-9a-f]+", stack)), 2,
+          f"probes on copystack in {out}")
 
 
-def start_line(tracer):
-    line, = [line for line in tracer.err.splitlines() if "tracing pid" in line]
-    return line
+def without(function, directory):
+    """A copy of the target whose function table has no such function."""
+    path = os.path.join(directory, "without")
+    with open(lib.build("grow", "1.19"), "rb") as stream:
+        image = stream.read()
+    name = b"\0runtime." + function.encode() + b"\0"
+    expect(name in image, f"no {function} in the target's table")
+    with open(path, "wb") as stream:
+        stream.write(image.replace(name, name.replace(b"runtime.", b"runtimE.")))
+    os.chmod(path, 0o755)
+    return path
 
 
-def test_places_no_alloc_probe():
-    """-e stack alone has few probes, does not see allocations, and says so."""
-    target = loop()
-    few = lib.Gotrace("-p", target.pid, "-e", "stack").wait_attached()
-    time.sleep(0.3)
-    few.stop()
-    many = lib.Gotrace("-p", target.pid, *BOTH).wait_attached().stop()
-    expect("stack" in start_line(few) and "alloc" not in start_line(few), start_line(few))
-    expect("stack" in start_line(many) and "alloc" in start_line(many), start_line(many))
-    counts = [growths.number(start_line(one), r"(\d+) probes?") for one in (few, many)]
-    expect(counts[0] < counts[1], f"probes of -e stack and of both groups: {counts}")
-    expect(" allocations" not in few.err, f"allocations without their group: {few.err}")
-    expect(growths.ended(few)[0] > 0, "no growth seen")
-
-
-def test_alloc_alone_sees_no_growth():
-    target = loop()
-    tracer = lib.Gotrace("-p", target.pid, "-e", "alloc").wait_attached()
-    time.sleep(0.2)
-    tracer.stop()
-    for word in ("growths", "stack copies"):
-        expect(word not in tracer.err, f"{word!r} without its group: {tracer.err}")
-
-
-def test_usage_errors():
-    for arguments in (("-e", "nonsense"), ("-e", "stack,nonsense"), ("-e", ""), ("-e", "stack,"),
-                      ("-e", "alloc", "-m", "growths"), ("-e", "stack", "-m", "objects")):
-        code, out, err = lib.gotrace("-p", os.getpid(), *arguments)
-        equal((code, out), (2, ""), f"exit code and stdout of {arguments} ({err.strip()})")
-
-
-def test_filters():
-    with lib.workdir() as directory:
-        truth, profile, _ = growths.trace(lib.build("grow"), directory,
-                                          ("-e", "stack", "-I", "main.startPrime"))
-        kept = [s for s in profile.samples if not s.frames[0][0].startswith("gotrace.")]
-        known = sum(s["count"] for s in truth["sites"] if s["start"] == "main.startPrime")
-        equal(sum(s.values[0] for s in kept), known, "growths that -I keeps")
-
-
-def test_shrinks():
-    """Stacks that the collector halves are told apart, by their sizes."""
-    with lib.workdir() as directory:
-        text = os.path.join(directory, "out.txt")
-        starts = ("main.startShrink", "main.startFurther")
-        truth, profile, _ = growths.trace(lib.build("grow"), directory,
-                                          ("-e", "stack", "-I", starts[0], "-I", starts[1],
-                                           "-o", text))
-        with open(text, encoding="utf-8") as stream:
-            table = stream.read().replace(",", "").partition("SHRINKS")[2].partition("total")[0]
-    known = {}
-    for site in truth["sites"]:
-        if site["kind"] == "shrink":
-            sizes = site["from"] // 1024, site["to"] // 1024
-            known[sizes] = known.get(sizes, 0) + site["count"]
-    equal(growths.shrinks(profile), sum(known.values()), "shrinks of stacks that -I keeps")
-    rows = re.findall(r"(\d+) KiB -> (\d+) KiB +(\d+)", table)
-    equal({(int(a), int(b)): int(n) for a, b, n in rows}, known, "shrinks by sizes")
-
-
-def loop():
-    return lib.Loop(lib.build("grow"), workers=1)
-
-
-def test_many_at_full_speed():
-    """Stacks that grow as fast as they can, on all CPUs: copies and their ends stay paired."""
-    target = lib.Loop(lib.build("grow"), workers=4)
-    with lib.workdir() as directory:
-        output = os.path.join(directory, "o.pb.gz")
-        tracer = lib.Gotrace("-p", target.pid, "-e", "stack", "-m", "growths", "-o", output)
-        tracer.wait_attached()
-        for seed in range(20):
-            time.sleep(0.1)
-            target.ask(seed)
-        tracer.stop()
-        target.ask(21)
-        profile = pprof.Profile(output)
-    seen, lost = growths.ended(tracer)
-    equal(lost, 0, "lost growths")
-    expect(seen > 1000, f"only {seen} copies in two seconds")
-    climbs = [s for s in profile.samples if s.frames[0][0] == "main.climb"]
-    expect(climbs, "no growth of main.climb")
-    steps = {(s.labels["from"], s.labels["to"]): s.values[0] for s in climbs}
-    expect(all(after == 2 * before for before, after in steps), f"sizes: {steps}")
-    starts = {s.labels["start"] for s in climbs}
-    expect(starts <= {"main.climber", "main.answer.func1"}, f"starts: {starts}")
-    target.stop()
-
-
-def cycle(version, mode):
-    target = lib.Loop(lib.build("grow", version, mode), workers=2)
-    for number in range(CYCLES):
-        tracer = lib.Gotrace("-p", target.pid, *BOTH)
-        if number % 4 == 3:
-            time.sleep(0.05 * number)
-            tracer.send(signal.SIGKILL)
-            equal(tracer.wait(), -signal.SIGKILL, "exit of the killed gotrace")
-        else:
-            tracer.wait_attached()
-            time.sleep(0.02)
-            tracer.stop()
-        expect(target.alive(), f"the target died in cycle {number + 1}")
-        target.ask(number)
-    lib.wait_until(lambda: intact(target.pid), 20, "the probes to go")
-    target.ask(CYCLES)
-    target.stop()
-
-
-def intact(pid):
-    try:
-        lib.text_bytes_intact(pid)
-    except lib.Failed:
-        return False
-    return True
-
-
-def test_cycles():
-    cycle("1.24", "plain")
-
-
-def test_cycles_pie():
-    cycle("1.19", "pie-stripped")
-
-
-for _test in (test_cycles, test_cycles_pie):
-    _test.timeout = 600
+def test_group_missing():
+    """A group that cannot be traced is left out, with a warning; with none left: exit code 3."""
+    for function, what, event, left in (("copystack", "stack growth", "stack", "alloc exact"),
+                                        ("mallocgc", "allocations", "alloc", "stack")):
+        with lib.workdir() as directory:
+            target = Grow(path=without(function, directory))
+            code, _, err = lib.gotrace("-p", target.pid, "-d", "200ms")
+            equal(code, 0, f"exit code ({err.strip()})")
+            expect(f"warning: {what} of pid {target.pid} cannot be traced: " in err, err)
+            expect(f"): {left}; " in err, f"start line: {err}")
+            code, _, err = lib.gotrace("-p", target.pid, "-e", event)
+            equal(code, 3, f"exit code of -e {event} ({err.strip()})")
+            expect(f"runtime.{function} is missing" in err, f"message: {err}")
+            code, out, _ = lib.gotrace("inspect", target.pid)
+            equal(code, 0, "exit code of inspect")
+            expect(f"{what} cannot be traced: " in out, f"inspect: {out}")

@@ -181,7 +181,7 @@ static void test_counters(void **state)
 		.cut_depth = 7,
 		.cut_read = 11,
 		.cut_foreign = 13,
-		.tiny_unsure = 17,
+		.unsure = 17,
 		.retries = 19,
 		.corrupt_stacks = 23,
 		.loss = { { MODEL_ALLOC, "table full", "full", 29, 290, 464 },
@@ -210,7 +210,7 @@ static void test_counters(void **state)
 	assert_int_equal(now.seen, 37);
 	assert_int_equal(now.zero, 0);
 	assert_int_equal(now.left_out + now.cut_depth + now.cut_read + now.cut_foreign, 0);
-	assert_int_equal(now.tiny_unsure + now.retries + now.corrupt_stacks, 0);
+	assert_int_equal(now.unsure + now.retries + now.corrupt_stacks, 0);
 	assert_int_equal(now.nloss, 3);
 	assert_int_equal(now.loss[0].objects, 37);
 	assert_int_equal(now.loss[0].bytes, 0);

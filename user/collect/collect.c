@@ -231,6 +231,11 @@ struct bpf_program *const *collect__progs(const struct collect *c)
 	return c->progs;
 }
 
+void collect__set_tracing(struct collect *c, bool on)
+{
+	__atomic_store_n(&c->skel->bss->tracing, on, __ATOMIC_RELEASE);
+}
+
 struct collect_usage collect__usage(const struct collect *c, const struct model *m)
 {
 	return (struct collect_usage){

@@ -39,6 +39,12 @@ void collect__free(struct collect *c);
 struct bpf_program *const *collect__progs(const struct collect *c);
 
 /*
+ * Tells the programs that all probes are in place, or are about to go. What has a begin and an end is
+ * begun only in between.
+ */
+void collect__set_tracing(struct collect *c, bool on);
+
+/*
  * Brings the model up to date: new stacks, totals, counters. Reads only, so nothing is lost between
  * two calls. A stack whose frames do not hash to its id is left out and counted. 0, -ENOMEM, or the
  * errno of a failed map access.

@@ -199,7 +199,7 @@ static void add_cpu(struct model_counters *sum, const int *causes, const struct 
 	sum->cut_depth += cpu->cut_depth;
 	sum->cut_read += cpu->cut_read;
 	sum->cut_foreign += cpu->cut_foreign;
-	sum->tiny_unsure += cpu->tiny_unsure;
+	sum->unsure += cpu->unsure;
 	sum->retries += cpu->retries;
 	sum->growths_seen += cpu->growths_seen;
 	sum->growths_unmatched += cpu->growths_unbegun + cpu->growths_unended;

@@ -318,7 +318,7 @@ void model__counters_since_mark(const struct model *m, struct model_counters *ou
 	out->cut_foreign = since(now->cut_foreign, mark->cut_foreign);
 	out->growths_seen = since(now->growths_seen, mark->growths_seen);
 	out->growths_unmatched = since(now->growths_unmatched, mark->growths_unmatched);
-	out->tiny_unsure = since(now->tiny_unsure, mark->tiny_unsure);
+	out->unsure = since(now->unsure, mark->unsure);
 	out->retries = since(now->retries, mark->retries);
 	out->corrupt_stacks = since(now->corrupt_stacks, mark->corrupt_stacks);
 	for (int i = 0; i < out->nloss; i++) {

@@ -72,7 +72,7 @@ struct model_counters {
 	uint64_t cut_depth, cut_read, cut_foreign;	/* walks cut short */
 	uint64_t growths_seen;		/* stack copies that were begun */
 	uint64_t growths_unmatched;	/* begins without an end, and ends without a begin */
-	uint64_t tiny_unsure;
+	uint64_t unsure;		/* objects whose type or block could not be read */
 	uint64_t retries;
 	uint64_t corrupt_stacks;	/* stacks whose frames did not match their id */
 	struct model_loss loss[MODEL_LOSS_MAX];

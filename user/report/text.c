@@ -358,11 +358,11 @@ static void print_cuts(struct text *t)
 	report_print__f(&t->out, "\n");
 	if (c->corrupt_stacks)
 		report_print__f(&t->out, "stacks damaged: %" PRIu64 "\n", c->corrupt_stacks);
-	if (c->tiny_unsure)
+	if (c->unsure)
 		report_print__f(&t->out,
 				"uncertain: %" PRIu64
-				" tiny allocations, counted as 16 bytes each\n",
-				c->tiny_unsure);
+				" objects whose type or block could not be read; bytes may be off by 16 each\n",
+				c->unsure);
 }
 
 static void print_alloc_losses(struct text *t)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 )
@@ -49,14 +50,22 @@ func climber(seed int, over *sync.WaitGroup) {
 	over.Done()
 }
 
-// Starts climbers, some at a time, and waits when there were more growths than its share of the rate.
+// Growths of one climber, where stacks begin with 2 KiB.
+const each = 3
+
+// Starts climbers, some at a time, and waits when there were more growths than the rate allows: where
+// others compute too, it gets its turn only every few milliseconds, and must have enough to start.
 func starter(rate int) {
 	began := time.Now()
+	batch := 8
+	if share := rate / each / 50; share > batch {
+		batch = share
+	}
 	for seed := 0; ; seed++ {
 		var over sync.WaitGroup
-		over.Add(8)
-		for i := 0; i < 8; i++ {
-			go climber(seed&0xff+i, &over)
+		over.Add(batch)
+		for i := 0; i < batch; i++ {
+			go climber(seed&0xff+i&7, &over)
 		}
 		over.Wait()
 		if rate > 0 {
@@ -82,16 +91,16 @@ func busy() {
 }
 
 // Grows stacks and answers each line N on stdin with "N ANSWER GOROUTINES WRONG", the line "count"
-// with "SECONDS GROWTHS GOROUTINES WORK", until stdin ends or the time is over. Ends with what it
-// achieved as one JSON value.
+// with "SECONDS GROWTHS GOROUTINES WORK CPU" (CPU in seconds), until stdin ends or the time is over.
+// Ends with what it achieved as one JSON value.
 func loop(seconds, rate, starters, computing int) {
 	began := time.Now()
 	finish := func() {
 		passed := time.Since(began).Seconds()
 		n := atomic.LoadUint64(&growths)
-		fmt.Printf("{\"seconds\":%.3f,\"growths\":%d,\"growths_per_s\":%.0f,\"goroutines\":%d,\"work\":%d,\"wrong\":%d}\n",
+		fmt.Printf("{\"seconds\":%.3f,\"growths\":%d,\"growths_per_s\":%.0f,\"goroutines\":%d,\"work\":%d,\"cpu\":%.3f,\"wrong\":%d}\n",
 			passed, n, float64(n)/passed, atomic.LoadUint64(&done), atomic.LoadUint64(&busyWork),
-			atomic.LoadUint64(&wrongSums))
+			cpuSeconds(), atomic.LoadUint64(&wrongSums))
 		os.Exit(0)
 	}
 	time.AfterFunc(time.Duration(seconds)*time.Second, finish)
@@ -105,14 +114,24 @@ func loop(seconds, rate, starters, computing int) {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		if in.Text() == "count" {
-			fmt.Printf("%.6f %d %d %d\n", time.Since(began).Seconds(), atomic.LoadUint64(&growths),
-				atomic.LoadUint64(&done), atomic.LoadUint64(&busyWork))
+			fmt.Printf("%.6f %d %d %d %.6f\n", time.Since(began).Seconds(), atomic.LoadUint64(&growths),
+				atomic.LoadUint64(&done), atomic.LoadUint64(&busyWork), cpuSeconds())
 			continue
 		}
 		seed, _ := strconv.Atoi(strings.TrimSpace(in.Text()))
 		fmt.Println(seed, answer(seed), atomic.LoadUint64(&done), atomic.LoadUint64(&wrongSums))
 	}
 	finish()
+}
+
+// What the process has used of the CPUs: on a busy machine, work per second of it is the better
+// measure.
+func cpuSeconds() float64 {
+	var used syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &used) != nil {
+		return 0
+	}
+	return float64(used.Utime.Nano()+used.Stime.Nano()) / 1e9
 }
 
 // What the other target under load answers, if a sum on a new stack is right.

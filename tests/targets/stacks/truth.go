@@ -43,7 +43,7 @@ func (d *descent) stack(depth int) (text, start string) {
 
 func (d *descent) collect(p *part, sites map[string]*site) {
 	if d.n > len(d.copies) {
-		fmt.Fprintln(os.Stderr, "grow: more copies than are remembered")
+		fmt.Fprintln(os.Stderr, "stacks: more copies than are remembered")
 		os.Exit(1)
 	}
 	for _, c := range d.copies[:d.n] {
