@@ -50,7 +50,9 @@ GEN	:= $(OUT)/gen/profile.pb-c.c $(OUT)/gotrace.skel.h
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-all: gotrace
+all:
+	$(Q)tests/setup.sh --check
+	$(Q)$(MAKE) gotrace
 
 gotrace: $(OBJS)
 	$(call msg,LD,$@)

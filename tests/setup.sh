@@ -5,6 +5,7 @@
 # apt. Says what it installs; says nothing when nothing is missing.
 #
 #   tests/setup.sh             install
+#   tests/setup.sh --check     only name what building needs and is missing
 #   tests/setup.sh --bpftool   print a bpftool that runs, for the Makefile
 set -eu
 
@@ -43,6 +44,12 @@ header capstone/capstone.h || need libcapstone-dev
 header uthash.h || need uthash-dev
 header protobuf-c/protobuf-c.h || need libprotobuf-c-dev
 have protoc-c || need protobuf-c-compiler
+find_bpftool > /dev/null || need bpftool
+if [ "${1:-}" = --check ]; then
+	[ -n "$missing" ] || exit 0
+	echo "missing to build gotrace:$missing; run: make deps" >&2
+	exit 1
+fi
 header cmocka.h || need libcmocka-dev
 have python3 || need python3
 have strace || need strace
@@ -53,7 +60,6 @@ have go || [ -x /usr/local/go/bin/go ] || need golang-go
 have etcd || need etcd-server
 have etcdctl || need etcd-client
 have nats-server || need nats-server
-find_bpftool > /dev/null || need bpftool
 
 [ -n "$missing" ] || exit 0
 
