@@ -145,7 +145,7 @@ struct gt_cpu {
 	__gt_u64 cut_depth;		/* walks cut short, by cause */
 	__gt_u64 cut_read;
 	__gt_u64 cut_foreign;
-	__gt_u64 unsure;		/* objects whose type or block could not be read, and so their class */
+	__gt_u64 unsure;		/* objects whose type or block could not be read */
 	__gt_u64 retries;		/* walks done again after a preemption */
 	__gt_u64 growths_seen;		/* copies that were begun */
 	__gt_u64 growths_unbegun;

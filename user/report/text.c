@@ -361,7 +361,8 @@ static void print_cuts(struct text *t)
 	if (c->unsure)
 		report_print__f(&t->out,
 				"uncertain: %" PRIu64
-				" objects whose type or block could not be read; bytes may be off by 16 each\n",
+				" objects, whose type or block could not be read;"
+				" bytes may be off by 16 each\n",
 				c->unsure);
 }
 
