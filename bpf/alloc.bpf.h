@@ -97,11 +97,14 @@ static __always_inline __u32 add_first(struct gt_cpu *cpu, struct walk *w, struc
 
 	if (cause != KEPT)
 		return cause;
-	/* Another CPU may have made the entry meanwhile: -EEXIST is as good. */
-	first.check = w->check;
 	key->stack = w->id;
-	bpf_map_update_elem(&allocs, key, &first, BPF_NOEXIST);
 	val = bpf_map_lookup_elem(&allocs, key);
+	if (!val) {
+		/* Another CPU may have made the entry meanwhile: -EEXIST is as good. */
+		first.check = w->check;
+		bpf_map_update_elem(&allocs, key, &first, BPF_NOEXIST);
+		val = bpf_map_lookup_elem(&allocs, key);
+	}
 	if (!val)
 		return GT_LOST_ALLOCS_FULL;
 	if (!val->check)

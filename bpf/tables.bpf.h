@@ -39,17 +39,52 @@ static __always_inline bool walk_alone(struct gt_cpu *cpu, struct walk *w)
 }
 
 /*
+ * The table of stacks is full: makes sure that the beginning of the stack just walked is in the table
+ * of short ones, and makes that the stack. Returns KEPT, or the cause why it is not.
+ */
+static __always_inline __u32 put_short(struct gt_cpu *cpu, struct walk *w)
+{
+	struct gt_short s = { .flags = w->cut }, *known;
+	__u64 id = GT_HASH_SEED, check = GT_CHECK_SEED, pc;
+	__u32 n = volatile_of(cpu->stack.nframes);
+
+	if (n > GT_SHORT_FRAMES) {
+		n = GT_SHORT_FRAMES;
+		s.flags = GT_STACK_CUT_FULL;
+	}
+	for (__u32 i = 0; i < GT_SHORT_FRAMES; i++) {
+		if (i >= n)
+			break;
+		pc = volatile_of(cpu->stack.pc[i]);
+		s.pc[i] = pc;
+		id = gt_hash_step(id, pc);
+		check = gt_check_step(check, pc);
+	}
+	s.nframes = n;
+	s.check = check;
+	w->id = (id & cfg.id_mask) | 1;
+	w->check = check;
+	w->cut = s.flags;
+	known = bpf_map_lookup_elem(&shorts, &w->id);
+	if (known)
+		return known->check == check ? KEPT : GT_LOST_COLLISION;
+	if (bpf_map_update_elem(&shorts, &w->id, &s, BPF_ANY))
+		return GT_LOST_STACKS_FULL;
+	return KEPT;
+}
+
+/*
  * Makes sure that the table of stacks holds the stack just walked. Returns KEPT, or the cause why it
  * does not. anew: write it whatever is there, because an earlier copy may be torn.
  */
-static __always_inline __u32 put_stack(struct gt_cpu *cpu, const struct walk *w, bool anew)
+static __always_inline __u32 put_stack(struct gt_cpu *cpu, struct walk *w, bool anew)
 {
 	struct gt_stack *known = bpf_map_lookup_elem(&stacks, &w->id);
 
 	if (known && !anew)
 		return known->check == w->check ? KEPT : GT_LOST_COLLISION;
 	if (bpf_map_update_elem(&stacks, &w->id, &cpu->stack, BPF_ANY))
-		return GT_LOST_STACKS_FULL;
+		return put_short(cpu, w);
 	return KEPT;
 }
 
@@ -84,6 +119,8 @@ static __always_inline void count_cut(struct gt_cpu *cpu, __u32 flags)
 		count(cpu->cut_read, 1);
 	if (flags & GT_STACK_CUT_FOREIGN)
 		count(cpu->cut_foreign, 1);
+	if (flags & GT_STACK_CUT_FULL)
+		count(cpu->cut_full, 1);
 }
 
 /* Where a probe on a function's first instructions stands; a constant in each program. */

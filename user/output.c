@@ -240,6 +240,9 @@ static void print_losses(const struct session *s, double seconds)
 		fprintf(stderr, "gotrace: stacks cut short: %" PRIu64 " deeper than %d frames, %" PRIu64
 			" unreadable, %" PRIu64 " where they leave Go code\n", c->cut_depth,
 			GT_MAX_FRAMES, c->cut_read, c->cut_foreign);
+	if (c->cut_full)
+		fprintf(stderr, "gotrace: the table of stacks is full: %" PRIu64 " stacks end after %d "
+			"frames\n", c->cut_full, GT_SHORT_FRAMES);
 	if (c->corrupt_stacks)
 		fprintf(stderr, "gotrace: %" PRIu64 " stacks arrived damaged and are not shown\n",
 			c->corrupt_stacks);

@@ -211,6 +211,7 @@ static int open_collect(struct session *s)
 		.max_allocs = (uint32_t)test_value("GOTRACE_TEST_MAX_ALLOCS", 0),
 		.max_growths = (uint32_t)test_value("GOTRACE_TEST_MAX_GROWTHS", 0),
 		.max_stacks = (uint32_t)test_value("GOTRACE_TEST_MAX_STACKS", 0),
+		.max_shorts = (uint32_t)test_value("GOTRACE_TEST_MAX_SHORTS", 0),
 	};
 	char why[COLLECT_WHY_MAX];
 	int err;

@@ -3,12 +3,14 @@
  * The wire: what the BPF side hands to user space. Included by both compilers; the asserts at the
  * end hold the two to one layout.
  *
- * Allocations are aggregated in the kernel. There are three tables:
+ * Allocations are aggregated in the kernel. There are four tables:
  *
  *   allocs   struct gt_alloc_key -> struct gt_alloc_val, one value per CPU, cumulative since the
  *            start. A key is a call stack and a type; user space adds the CPUs up.
  *   stacks   u64 stack id -> struct gt_stack, written once when a stack is first seen. The id is
  *            gt_hash() over its program counters, never 0.
+ *   shorts   u64 stack id -> struct gt_short, of stacks that came when the table of stacks was full:
+ *            recursive programs have more stacks than any table. The id is that of the frames kept.
  *   cpus     one struct gt_cpu per CPU: counters, and the scratch space of the walk.
  *
  * Two stacks with one id are told apart by a second hash (check), kept in the stack and in each
@@ -54,11 +56,15 @@ typedef __u64 __gt_u64;
 /* Frames of a stack at most, the probed function's own included. */
 #define GT_MAX_FRAMES 127
 
+/* Frames that are kept of a stack when the table of stacks is full: enough for the call site. */
+#define GT_SHORT_FRAMES 12
+
 /* What ended a walk before the root of the goroutine. Bits of gt_stack.flags. */
 enum gt_stack_flag {
 	GT_STACK_CUT_DEPTH = 1,		/* more than GT_MAX_FRAMES */
 	GT_STACK_CUT_READ = 2,		/* the next frame was not readable */
 	GT_STACK_CUT_FOREIGN = 4,	/* the last pc is not Go code (cgo) */
+	GT_STACK_CUT_FULL = 8,		/* no room for all of it: the first GT_SHORT_FRAMES are kept */
 };
 
 /* Why an allocation or a stack copy that was seen is not in its table. Never renumbered. */
@@ -129,6 +135,14 @@ struct gt_shrunk {
 	__gt_u64 size;			/* the largest that it was shrunk from */
 };
 
+/* What is kept of a stack that the table has no room for. */
+struct gt_short {
+	__gt_u64 check;
+	__gt_u32 nframes;
+	__gt_u32 flags;
+	__gt_u64 pc[GT_SHORT_FRAMES];
+};
+
 /* One cause's share of what could not be attributed. */
 struct gt_lost_count {
 	__gt_u64 objects;
@@ -145,6 +159,7 @@ struct gt_cpu {
 	__gt_u64 cut_depth;		/* walks cut short, by cause */
 	__gt_u64 cut_read;
 	__gt_u64 cut_foreign;
+	__gt_u64 cut_full;
 	__gt_u64 unsure;		/* objects whose type or block could not be read */
 	__gt_u64 retries;		/* walks done again after a preemption */
 	__gt_u64 growths_seen;		/* copies that were begun */
@@ -181,10 +196,11 @@ static inline __attribute__((always_inline)) __gt_u64 gt_check_step(__gt_u64 h, 
 
 _Static_assert(sizeof(struct gt_alloc_key) == 16, "gt_alloc_key");
 _Static_assert(sizeof(struct gt_alloc_val) == 32, "gt_alloc_val");
+_Static_assert(sizeof(struct gt_short) == 16 + 8 * GT_SHORT_FRAMES, "gt_short");
 _Static_assert(sizeof(struct gt_stack) == 16 + 8 * GT_MAX_FRAMES, "gt_stack");
 _Static_assert(__builtin_offsetof(struct gt_stack, pc) == 16, "gt_stack.pc");
-_Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 88, "gt_cpu.lost");
-_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 344, "gt_cpu.window");
+_Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 96, "gt_cpu.lost");
+_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 352, "gt_cpu.window");
 _Static_assert(sizeof(struct gt_growth_key) == 32, "gt_growth_key");
 _Static_assert(sizeof(struct gt_growth_val) == 40, "gt_growth_val");
 _Static_assert(sizeof(struct gt_growing) == 64, "gt_growing");

@@ -87,13 +87,37 @@ def test_tables_too_small():
     for variable, value in (("GOTRACE_TEST_MAX_STACKS", "20"), ("GOTRACE_TEST_MAX_ALLOCS", "20"),
                             ("GOTRACE_TEST_ID_MASK", "0x1f")):
         with lib.workdir() as directory:
-            truth, profile, tracer = exact.trace_truth(path, directory, env={variable: value})
+            env = {variable: value, "GOTRACE_TEST_MAX_SHORTS": "5"}
+            truth, profile, tracer = exact.trace_truth(path, directory, env=env)
             lost = sum(s.objects for s in profile.samples if s.frames[0][0] == "gotrace.lost")
             expect(lost > 0, f"nothing lost with {variable}={value}")
             equal(tracer.count("lost"), lost, "lost in the end block, held against gotrace.lost")
             equal(tracer.count("seen"), profile.total()[0], "seen = delivered + lost")
             equal(profile.total()[0], truth["mallocs"], "objects, held against Mallocs")
             exact.check_bytes(truth, profile, quiet=True)
+
+
+def test_stacks_too_many():
+    """With no room for whole stacks their first frames are kept, and every call site with them."""
+    with lib.workdir() as directory:
+        truth, profile, tracer = exact.trace_truth(lib.build("truth"), directory,
+                                                   env={"GOTRACE_TEST_MAX_STACKS": "1"})
+    equal(tracer.count("lost"), 0, "lost")
+    equal(profile.total()[0], truth["mallocs"], "objects, held against Mallocs")
+    exact.check_bytes(truth, profile, quiet=True)
+    expect("table of stacks is full" in tracer.err, f"end block: {tracer.err}")
+    leaves = {}
+    for sample in profile.samples:
+        leaves[sample.frames[0]] = leaves.get(sample.frames[0], 0) + sample.objects
+    known = {}
+    for site in truth["sites"]:
+        if site["objects"] > 0:
+            leaf = tuple(site["stack"][0])
+            known[leaf] = known.get(leaf, 0) + site["objects"]
+    wrong = [(leaf, n, leaves.get(leaf)) for leaf, n in known.items() if leaves.get(leaf) != n]
+    expect(not wrong, f"{len(wrong)} of {len(known)} sites: {wrong[:5]}")
+    cut = [s for s in profile.samples if s.frames[-1][0] == "gotrace.truncated"]
+    expect(cut, "no stack is marked as truncated")
 
 
 def test_two_targets():

@@ -108,7 +108,8 @@ def test_tables_too_small():
     for variable, value in (("GOTRACE_TEST_MAX_STACKS", "20"), ("GOTRACE_TEST_MAX_GROWTHS", "20"),
                             ("GOTRACE_TEST_ID_MASK", "0x1f")):
         with lib.workdir() as directory:
-            truth, profile, tracer = growths.trace(path, directory, env={variable: value})
+            env = {variable: value, "GOTRACE_TEST_MAX_SHORTS": "5"}
+            truth, profile, tracer = growths.trace(path, directory, env=env)
             losses = sum(s.values[0] for s in profile.samples if s.frames[0][0] == "gotrace.lost")
             seen, lost = growths.ended(tracer)
             expect(losses > 0, f"nothing lost with {variable}={value}")

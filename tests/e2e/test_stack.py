@@ -78,7 +78,7 @@ def test_tables_too_small():
     for variable, cause in (("GOTRACE_TEST_MAX_STACKS", "table of stacks full"),
                             ("GOTRACE_TEST_MAX_GROWTHS", "table of call sites full"),
                             ("GOTRACE_TEST_ID_MASK", "two stacks with one id")):
-        lost, err = check(grow(), env={variable: "1"})
+        lost, err = check(grow(), env={variable: "1", "GOTRACE_TEST_MAX_SHORTS": "1"})
         expect(lost > 1000, f"{lost} lost with {variable}=1")
         expect(re.search(rf"lost \d+ \(\d+ bytes\): {cause}", err), f"no cause: {err}")
 

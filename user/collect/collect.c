@@ -120,6 +120,7 @@ static int size_tables(struct collect *c)
 		{ c->skel->maps.growing, 0, c->has_growths },
 		{ c->skel->maps.shrunk, 0, c->has_growths },
 		{ c->skel->maps.stacks, c->max_stacks, true },
+		{ c->skel->maps.shorts, c->max_shorts, true },
 	};
 	int err = 0;
 
@@ -194,6 +195,7 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 	c->max_allocs = opts->max_allocs ? opts->max_allocs : default_allocs(c->ncpu);
 	c->max_growths = opts->max_growths ? opts->max_growths : DEFAULT_GROWTHS;
 	c->max_stacks = opts->max_stacks ? opts->max_stacks : DEFAULT_STACKS;
+	c->max_shorts = opts->max_shorts;
 	c->skel = gotrace_bpf__open();
 	if (!c->skel) {
 		err = -errno;

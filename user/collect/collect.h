@@ -20,7 +20,7 @@ struct collect_options {
 	bool multi;			/* load the programs for uprobe_multi links */
 	bool needed[PROBE_PROG_MAX];	/* programs to load */
 	/* Entries of the tables; 0: the default. Tables of groups without a program have 1. */
-	uint32_t max_allocs, max_growths, max_stacks;
+	uint32_t max_allocs, max_growths, max_stacks, max_shorts;
 };
 
 #define COLLECT_WHY_MAX 256

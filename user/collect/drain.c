@@ -33,16 +33,34 @@ struct table {
 	int (*entry)(struct collect *c, struct model *m, const void *key, const void *vals);
 };
 
+/* Reads a stack from the table that has it. 0 or a negative errno. */
+static int read_stack(struct collect *c, uint64_t id, struct gt_stack *stack)
+{
+	struct gt_short brief;
+
+	if (!bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.stacks), &id, stack))
+		return 0;
+	if (errno != ENOENT || bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.shorts), &id, &brief))
+		return -errno;
+	stack->check = brief.check;
+	stack->flags = brief.flags;
+	stack->nframes = brief.nframes <= GT_SHORT_FRAMES ? brief.nframes : 0;
+	memcpy(stack->pc, brief.pc, sizeof(brief.pc));
+	return 0;
+}
+
 /* Brings one stack into the model, if its frames are what its id says. */
 static int drain_stack(struct collect *c, struct model *m, uint64_t id)
 {
 	uint64_t h = GT_HASH_SEED, check = GT_CHECK_SEED;
 	struct gt_stack stack;
+	int err;
 
 	if (model__stack(m, id))
 		return 0;
-	if (bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.stacks), &id, &stack))
-		return errno == ENOENT ? 0 : -errno;
+	err = read_stack(c, id, &stack);
+	if (err)
+		return err == -ENOENT ? 0 : err;
 	if (stack.nframes > GT_MAX_FRAMES)
 		stack.nframes = 0;
 	for (uint32_t i = 0; i < stack.nframes; i++) {
@@ -199,6 +217,7 @@ static void add_cpu(struct model_counters *sum, const int *causes, const struct 
 	sum->cut_depth += cpu->cut_depth;
 	sum->cut_read += cpu->cut_read;
 	sum->cut_foreign += cpu->cut_foreign;
+	sum->cut_full += cpu->cut_full;
 	sum->unsure += cpu->unsure;
 	sum->retries += cpu->retries;
 	sum->growths_seen += cpu->growths_seen;

@@ -10,7 +10,7 @@ struct collect {
 	struct gotrace_bpf *skel;
 	struct bpf_program *progs[PROBE_PROG_MAX];
 	int ncpu;			/* possible CPUs: values of a per-CPU map */
-	uint32_t max_allocs, max_growths, max_stacks;
+	uint32_t max_allocs, max_growths, max_stacks, max_shorts;
 	bool has_allocs, has_growths;	/* whose programs are loaded */
 	bool undisturbed;		/* reading the tables must not be preempted, see below */
 	uint64_t corrupt;		/* of the present drain: stacks whose frames did not match their id */

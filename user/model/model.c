@@ -316,6 +316,7 @@ void model__counters_since_mark(const struct model *m, struct model_counters *ou
 	out->cut_depth = since(now->cut_depth, mark->cut_depth);
 	out->cut_read = since(now->cut_read, mark->cut_read);
 	out->cut_foreign = since(now->cut_foreign, mark->cut_foreign);
+	out->cut_full = since(now->cut_full, mark->cut_full);
 	out->growths_seen = since(now->growths_seen, mark->growths_seen);
 	out->growths_unmatched = since(now->growths_unmatched, mark->growths_unmatched);
 	out->unsure = since(now->unsure, mark->unsure);

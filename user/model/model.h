@@ -70,6 +70,7 @@ struct model_counters {
 	uint64_t left_out;		/* hits that are no calls, or are counted at their caller */
 	uint64_t zero;			/* zero-size requests */
 	uint64_t cut_depth, cut_read, cut_foreign;	/* walks cut short */
+	uint64_t cut_full;		/* walks of which the table of stacks kept the beginning only */
 	uint64_t growths_seen;		/* stack copies that were begun */
 	uint64_t growths_unmatched;	/* begins without an end, and ends without a begin */
 	uint64_t unsure;		/* objects whose type or block could not be read */

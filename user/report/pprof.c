@@ -451,7 +451,7 @@ static void add_comments(struct builder *b)
 	if (b->group == MODEL_STACK)
 		comment_copies(b);
 	add_comment(b, "walks cut short: %llu",
-		    (unsigned long long)c->cut_depth + c->cut_read + c->cut_foreign);
+		    (unsigned long long)c->cut_depth + c->cut_read + c->cut_foreign + c->cut_full);
 }
 
 static void add_time(struct builder *b, bool interval)

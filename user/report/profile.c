@@ -274,7 +274,7 @@ static int flatten(struct build *b, struct flat *f)
 	if (!b->opts->runtime_frames && f->nruntime < f->nframes)
 		f->ntrimmed = f->nruntime;
 
-	f->cut = s && s->flags & (GT_STACK_CUT_DEPTH | GT_STACK_CUT_READ | GT_STACK_CUT_FOREIGN);
+	f->cut = s && s->flags;
 	if (f->cut) {
 		err = add_synthetic(b, f, "gotrace.truncated", 0);
 		if (err)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "gotrace/event.h"
 #include "report/text.h"
 
 #define DEFAULT_TOP 20
@@ -341,7 +342,7 @@ static uint64_t cut_walks(const struct text *t)
 {
 	const struct model_counters *c = &t->p->counters;
 
-	return c->cut_depth + c->cut_read + c->cut_foreign;
+	return c->cut_depth + c->cut_read + c->cut_foreign + c->cut_full;
 }
 
 static void print_cuts(struct text *t)
@@ -356,6 +357,9 @@ static void print_cuts(struct text *t)
 				" not Go code)",
 				c->cut_depth, c->cut_read, c->cut_foreign);
 	report_print__f(&t->out, "\n");
+	if (c->cut_full)
+		report_print__f(&t->out, "of these for want of room: %" PRIu64 ", after %d frames\n",
+				c->cut_full, GT_SHORT_FRAMES);
 	if (c->corrupt_stacks)
 		report_print__f(&t->out, "stacks damaged: %" PRIu64 "\n", c->corrupt_stacks);
 	if (c->unsure)
