@@ -39,20 +39,20 @@ static __always_inline bool walk_alone(struct gt_cpu *cpu, struct walk *w)
 }
 
 /*
- * The table of stacks is full: makes sure that the beginning of the stack just walked is in the table
- * of short ones, and makes that the stack. Returns KEPT, or the cause why it is not.
+ * Makes sure that this table of short stacks holds the first frames, max at most, of the stack just
+ * walked, and makes them the stack. Returns KEPT, or the cause why it does not.
  */
-static __always_inline __u32 put_short(struct gt_cpu *cpu, struct walk *w)
+static __always_inline __u32 put_first(struct gt_cpu *cpu, struct walk *w, void *table, __u32 max)
 {
-	struct gt_short s = { .flags = w->cut }, *known;
 	__u64 id = GT_HASH_SEED, check = GT_CHECK_SEED, pc;
 	__u32 n = volatile_of(cpu->stack.nframes);
+	struct gt_short s = { .flags = w->cut }, *known;
 
-	if (n > GT_SHORT_FRAMES) {
-		n = GT_SHORT_FRAMES;
+	if (n > max) {
+		n = max;
 		s.flags = GT_STACK_CUT_FULL;
 	}
-	for (__u32 i = 0; i < GT_SHORT_FRAMES; i++) {
+	for (__u32 i = 0; i < max; i++) {
 		if (i >= n)
 			break;
 		pc = volatile_of(cpu->stack.pc[i]);
@@ -65,12 +65,18 @@ static __always_inline __u32 put_short(struct gt_cpu *cpu, struct walk *w)
 	w->id = (id & cfg.id_mask) | 1;
 	w->check = check;
 	w->cut = s.flags;
-	known = bpf_map_lookup_elem(&shorts, &w->id);
+	known = bpf_map_lookup_elem(table, &w->id);
 	if (known)
 		return known->check == check ? KEPT : GT_LOST_COLLISION;
-	if (bpf_map_update_elem(&shorts, &w->id, &s, BPF_ANY))
-		return GT_LOST_STACKS_FULL;
-	return KEPT;
+	return bpf_map_update_elem(table, &w->id, &s, BPF_ANY) ? GT_LOST_STACKS_FULL : KEPT;
+}
+
+/* The table of stacks is full: keeps as many frames as there is room for. */
+static __always_inline __u32 put_short(struct gt_cpu *cpu, struct walk *w)
+{
+	__u32 cause = put_first(cpu, w, &shorts, GT_SHORT_FRAMES);
+
+	return cause == GT_LOST_STACKS_FULL ? put_first(cpu, w, &briefs, GT_BRIEF_FRAMES) : cause;
 }
 
 /*

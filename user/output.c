@@ -242,7 +242,7 @@ static void print_losses(const struct session *s, double seconds)
 			GT_MAX_FRAMES, c->cut_read, c->cut_foreign);
 	if (c->cut_full)
 		fprintf(stderr, "gotrace: the table of stacks is full: %" PRIu64 " stacks end after %d "
-			"frames\n", c->cut_full, GT_SHORT_FRAMES);
+			"or %d frames\n", c->cut_full, GT_SHORT_FRAMES, GT_BRIEF_FRAMES);
 	if (c->corrupt_stacks)
 		fprintf(stderr, "gotrace: %" PRIu64 " stacks arrived damaged and are not shown\n",
 			c->corrupt_stacks);

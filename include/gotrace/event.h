@@ -3,7 +3,7 @@
  * The wire: what the BPF side hands to user space. Included by both compilers; the asserts at the
  * end hold the two to one layout.
  *
- * Allocations are aggregated in the kernel. There are four tables:
+ * Allocations are aggregated in the kernel. These are the tables:
  *
  *   allocs   struct gt_alloc_key -> struct gt_alloc_val, one value per CPU, cumulative since the
  *            start. A key is a call stack and a type; user space adds the CPUs up.
@@ -11,6 +11,7 @@
  *            gt_hash() over its program counters, never 0.
  *   shorts   u64 stack id -> struct gt_short, of stacks that came when the table of stacks was full:
  *            recursive programs have more stacks than any table. The id is that of the frames kept.
+ *   briefs   the same with GT_BRIEF_FRAMES, of stacks that came when shorts was full as well.
  *   cpus     one struct gt_cpu per CPU: counters, and the scratch space of the walk.
  *
  * Two stacks with one id are told apart by a second hash (check), kept in the stack and in each
@@ -56,8 +57,12 @@ typedef __u64 __gt_u64;
 /* Frames of a stack at most, the probed function's own included. */
 #define GT_MAX_FRAMES 127
 
-/* Frames that are kept of a stack when the table of stacks is full: enough for the call site. */
+/*
+ * Frames that are kept of a stack when the table of stacks is full: enough for the call site. When
+ * there is no room for that many either, there is a table for fewer.
+ */
 #define GT_SHORT_FRAMES 12
+#define GT_BRIEF_FRAMES 6
 
 /* What ended a walk before the root of the goroutine. Bits of gt_stack.flags. */
 enum gt_stack_flag {

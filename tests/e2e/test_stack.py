@@ -74,12 +74,12 @@ def test_single_uprobes():
 
 
 def test_tables_too_small():
-    """What does not fit is counted as lost, by cause."""
-    for variable, cause in (("GOTRACE_TEST_MAX_STACKS", "table of stacks full"),
-                            ("GOTRACE_TEST_MAX_GROWTHS", "table of call sites full"),
-                            ("GOTRACE_TEST_ID_MASK", "two stacks with one id")):
+    """What does not fit is counted as lost, by cause; of stacks the first frames fit for long."""
+    for variable, cause, least in (("GOTRACE_TEST_MAX_STACKS", "table of stacks full", 1),
+                                   ("GOTRACE_TEST_MAX_GROWTHS", "table of call sites full", 1000),
+                                   ("GOTRACE_TEST_ID_MASK", "two stacks with one id", 1000)):
         lost, err = check(grow(), env={variable: "1", "GOTRACE_TEST_MAX_SHORTS": "1"})
-        expect(lost > 1000, f"{lost} lost with {variable}=1")
+        expect(lost >= least, f"{lost} lost with {variable}=1")
         expect(re.search(rf"lost \d+ \(\d+ bytes\): {cause}", err), f"no cause: {err}")
 
 

@@ -19,7 +19,7 @@
 
 /* Room by default: a call site takes 1 KiB for its stack and 32 bytes a CPU for its totals. */
 #define DEFAULT_STACKS	   16384
-#define DEFAULT_ALLOCS	   32768
+#define DEFAULT_ALLOCS	   65536
 #define DEFAULT_GROWTHS	   4096
 #define ALLOC_BYTES_BUDGET (64U << 20)
 
@@ -121,6 +121,7 @@ static int size_tables(struct collect *c)
 		{ c->skel->maps.shrunk, 0, c->has_growths },
 		{ c->skel->maps.stacks, c->max_stacks, true },
 		{ c->skel->maps.shorts, c->max_shorts, true },
+		{ c->skel->maps.briefs, c->max_shorts, true },
 	};
 	int err = 0;
 

@@ -40,7 +40,8 @@ static int read_stack(struct collect *c, uint64_t id, struct gt_stack *stack)
 
 	if (!bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.stacks), &id, stack))
 		return 0;
-	if (errno != ENOENT || bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.shorts), &id, &brief))
+	if (errno != ENOENT || (bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.shorts), &id, &brief) &&
+				bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.briefs), &id, &brief)))
 		return -errno;
 	stack->check = brief.check;
 	stack->flags = brief.flags;

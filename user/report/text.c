@@ -358,8 +358,8 @@ static void print_cuts(struct text *t)
 				c->cut_depth, c->cut_read, c->cut_foreign);
 	report_print__f(&t->out, "\n");
 	if (c->cut_full)
-		report_print__f(&t->out, "of these for want of room: %" PRIu64 ", after %d frames\n",
-				c->cut_full, GT_SHORT_FRAMES);
+		report_print__f(&t->out, "of these for want of room: %" PRIu64 ", after %d or %d frames\n",
+				c->cut_full, GT_SHORT_FRAMES, GT_BRIEF_FRAMES);
 	if (c->corrupt_stacks)
 		report_print__f(&t->out, "stacks damaged: %" PRIu64 "\n", c->corrupt_stacks);
 	if (c->unsure)
