@@ -96,7 +96,8 @@ const volatile bool never = false;
 /*
  * Uprobe programs may be preempted, and another thread may then run the same program on the same
  * CPU (since Linux 6.0, bpf_prog_run_array_sleepable()): per-CPU does not mean alone, so counters are
- * added to in one instruction.
+ * added to in one instruction. n is never a constant 0: the compiler makes an atomic "or" of that,
+ * which kernels before 5.12 do not load.
  */
 #define count(counter, n) ((void)__sync_fetch_and_add(&(counter), (n)))
 

@@ -170,7 +170,7 @@ static __always_inline int stack_begin(struct pt_regs *ctx, enum site site)
 	p = place_of(cpu, tid);
 	if (!p) {
 		/* No room. Its end will find no begin, and be counted as such. */
-		count_lost(&cpu->growths_lost[GT_LOST_ALLOCS_FULL], 0, 0);
+		count(cpu->growths_lost[GT_LOST_ALLOCS_FULL].objects, 1);
 		return 0;
 	}
 	p->tid = tid;
@@ -235,8 +235,10 @@ static __always_inline int stack_end(struct pt_regs *ctx)
 		return 0;
 	}
 	cause = add_copy(p, now - p->begin_ns);
-	if (cause < GT_LOST_MAX)
-		count_lost(&cpu->growths_lost[cause], p->copied, 0);
+	if (cause < GT_LOST_MAX) {
+		count(cpu->growths_lost[cause].objects, 1);
+		count(cpu->growths_lost[cause].bytes, p->copied);
+	}
 	p->begin_ns = 0;
 	return 0;
 }
