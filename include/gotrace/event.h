@@ -36,9 +36,24 @@
  * Begins and ends that find no partner are counted: ends in growths_unbegun (the copy that was under
  * way when the probes came), begins in growths_unended.
  *
+ * What call sites wait for the collector is aggregated alike:
+ *
+ *   delays   struct gt_delay_key -> struct gt_delay_val, one value per CPU, cumulative
+ *   pending  u64 address of a g, with the kind in its low bits -> struct gt_pending, begins that wait
+ *            for their end. An assist may be parked and go on in another thread.
+ *
  * Whatever cannot be put into the tables is added to lost[] of its cause, in objects and in bytes,
- * so that for every CPU at rest  seen = objects in allocs + objects in lost[], and for all together
- * growths_seen = count in growths + objects in growths_lost[] + growths_unended.
+ * so that for every CPU at rest  seen = objects in allocs + objects in lost[], for all together
+ * growths_seen = count in growths + objects in growths_lost[] + growths_unended, and
+ * delays_seen = count in delays + objects in delays_lost[] + entries of pending.
+ *
+ * Stop-the-world pauses are few and each is of interest, so they are events in a ring buffer:
+ *
+ *   events   struct gt_head, then the rest of the struct that its kind says
+ *
+ * A pause's event is written when the world runs again. The events of the threads that were late for
+ * it are written before, as they stop, and carry the same seq. An event for which the ring has no
+ * room is counted in events_lost, and pauses_seen = GT_EVENT_PAUSE events + those lost of that kind.
  */
 #ifndef GOTRACE_EVENT_H
 #define GOTRACE_EVENT_H
@@ -140,6 +155,108 @@ struct gt_shrunk {
 	__gt_u64 size;			/* the largest that it was shrunk from */
 };
 
+/* What a call site was held up by. Never renumbered. */
+enum gt_delay_kind {
+	GT_DELAY_ASSIST = 0,		/* gcAssistAlloc: marking in proportion to what it allocates */
+	GT_DELAY_SWEEP = 1,		/* sweepone in deductSweepCredit: sweeping before a span is taken */
+	GT_DELAY_GC_START = 2,		/* gcStart: starting a cycle, its first pause included */
+	GT_DELAY_BARRIER = 3,		/* forEachP: waiting for every P to pass a safe point */
+	GT_DELAY_WORK = 4,		/* in pending only: gcAssistAlloc1, the part of an assist that marks */
+	GT_DELAY_MAX = 5,
+};
+
+struct gt_delay_key {
+	__gt_u64 stack;			/* id in stacks */
+	__gt_u32 kind;			/* enum gt_delay_kind */
+	__gt_u32 pad;
+};
+
+struct gt_delay_val {
+	__gt_u64 check;			/* second hash of the stack */
+	__gt_u64 count;
+	__gt_u64 ns;			/* from begin to end */
+	__gt_u64 work_ns;		/* of an assist: marking; the rest it waited or was parked */
+	__gt_u64 max_ns;
+};
+
+struct gt_pending {
+	__gt_u64 begin_ns;		/* CLOCK_MONOTONIC */
+	__gt_u64 stack, check;
+	__gt_u64 work_ns;
+	__gt_u64 owner;			/* GT_DELAY_WORK: whose assist it is part of; GC_START: trigger */
+	__gt_u32 cause;			/* enum gt_lost, GT_LOST_MAX: not lost */
+	__gt_u32 pad;
+};
+
+/* The head of every event in the ring. */
+struct gt_head {
+	__gt_u16 kind;			/* enum gt_event_kind */
+	__gt_u16 flags;			/* 0 */
+	__gt_u32 size;			/* of the whole event, in bytes */
+	__gt_u64 time_ns;		/* CLOCK_MONOTONIC */
+};
+
+/* Never renumbered. */
+enum gt_event_kind {
+	GT_EVENT_PAUSE = 1,
+	GT_EVENT_LATE = 2,
+};
+
+#define GT_REASON_TEXT 24
+
+/*
+ * One stop of the world. The head's time is when the runtime began to stop it. All times are in ns of
+ * CLOCK_MONOTONIC; from Go 1.23 on they are the runtime's own, before that taken by the probes.
+ */
+struct gt_pause {
+	struct gt_head head;
+	__gt_u64 requested_ns;		/* the probe at the begin of stopTheWorldWithSema */
+	__gt_u64 stopped_ns;		/* all threads had stopped */
+	__gt_u64 restarting_ns;		/* the probe at the begin of startTheWorldWithSema */
+	__gt_u64 restarted_ns;		/* what startTheWorldWithSema returned */
+	__gt_u64 yield_ns;		/* the last thread but the requester stopped; 0: none was seen to */
+	__gt_u64 arrived_ns;		/* the requester's thread came onto its CPU; 0: unknown */
+	__gt_u64 goid, start;		/* who asked for it: goroutine, entry of its function */
+	__gt_u64 stack, check;		/* and where, id in stacks; 0: none */
+	__gt_u64 heap_begin, heap_end;	/* gcController.heapLive before and after; 0: unknown */
+	__gt_u32 seq;			/* 1, 2, 3 ... */
+	__gt_u32 reason;		/* stwReason of Go 1.21 and later; 0: see text */
+	__gt_u32 cycle;			/* work.cycles at the restart; 0: unknown */
+	__gt_u32 trigger;		/* gcTriggerKind + 1 of the gcStart around it; 0: none */
+	__gt_u32 tid;
+	__gt_u32 cause;			/* enum gt_lost of its stack, GT_LOST_MAX: not lost */
+	char text[GT_REASON_TEXT];	/* m.preemptoff, the reason before Go 1.21; else "" */
+};
+
+/* What an event of a late thread knows. Bits of gt_late.flags. */
+enum gt_late_flag {
+	GT_LATE_SAMPLED = 1,		/* stack is where a preemption signal last interrupted it */
+	GT_LATE_SYSCALL = 2,		/* it stopped by entering a system call */
+};
+
+/*
+ * A thread that stopped cfg.longer_ns or more after the runtime had begun to stop the world. The
+ * head's time is when it stopped.
+ *
+ * The stack of GT_LATE_SAMPLED is of any instruction whatever: its first frame is that instruction,
+ * its second what lies on top of the stack there, which is the return address only in functions that
+ * have no frame; then the return addresses by the chain of frame pointers.
+ */
+struct gt_late {
+	struct gt_head head;
+	__gt_u64 begin_ns;		/* the probe at the begin of stopTheWorldWithSema */
+	__gt_u64 first_ns, last_ns;	/* of the preemption signals that it took meanwhile; 0: none */
+	__gt_u64 arrived_ns;		/* it came onto its CPU; 0: unknown */
+	__gt_u64 goid, start;		/* goroutine and entry of its function; 0: unknown */
+	__gt_u64 stack, check;		/* 0: none */
+	__gt_u32 seq;			/* of the pause */
+	__gt_u32 tid;
+	__gt_u32 flags;			/* enum gt_late_flag */
+	__gt_u32 samples;		/* signals that it took */
+	__gt_u32 faults;		/* page faults since the first of them */
+	__gt_u32 cause;			/* enum gt_lost of its stack, GT_LOST_MAX: not lost */
+};
+
 /* What is kept of a stack that the table has no room for. */
 struct gt_short {
 	__gt_u64 check;
@@ -171,7 +288,14 @@ struct gt_cpu {
 	__gt_u64 growths_unbegun;
 	__gt_u64 growths_unended;
 	struct gt_lost_count lost[GT_LOST_MAX];
+	__gt_u64 delays_seen;		/* delays that were begun */
+	__gt_u64 delays_unbegun;
+	__gt_u64 gc_hits;		/* hits of the probes of -e gc, whatever came of them */
+	__gt_u64 pauses_seen;		/* pauses that were begun and ended */
+	__gt_u64 pauses_unmatched;	/* begins without an end, and ends without a begin */
+	__gt_u64 pauses_lost, lates_lost; /* events for which the ring had no room */
 	struct gt_lost_count growths_lost[GT_LOST_MAX];
+	struct gt_lost_count delays_lost[GT_LOST_MAX];
 	__gt_u32 owner;			/* thread whose walk the scratch holds */
 	__gt_u32 window_len;		/* bytes of the window that are filled */
 	__gt_u64 window_start;		/* its address in the process */
@@ -205,9 +329,15 @@ _Static_assert(sizeof(struct gt_short) == 16 + 8 * GT_SHORT_FRAMES, "gt_short");
 _Static_assert(sizeof(struct gt_stack) == 16 + 8 * GT_MAX_FRAMES, "gt_stack");
 _Static_assert(__builtin_offsetof(struct gt_stack, pc) == 16, "gt_stack.pc");
 _Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 96, "gt_cpu.lost");
-_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 352, "gt_cpu.window");
+_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 528, "gt_cpu.window");
 _Static_assert(sizeof(struct gt_growth_key) == 32, "gt_growth_key");
 _Static_assert(sizeof(struct gt_growth_val) == 40, "gt_growth_val");
 _Static_assert(sizeof(struct gt_growing) == 64, "gt_growing");
+_Static_assert(sizeof(struct gt_delay_key) == 16, "gt_delay_key");
+_Static_assert(sizeof(struct gt_delay_val) == 40, "gt_delay_val");
+_Static_assert(sizeof(struct gt_pending) == 48, "gt_pending");
+_Static_assert(sizeof(struct gt_head) == 16, "gt_head");
+_Static_assert(sizeof(struct gt_pause) == 160, "gt_pause");
+_Static_assert(sizeof(struct gt_late) == 104, "gt_late");
 
 #endif /* GOTRACE_EVENT_H */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * model: what happened. Stacks, allocation totals by (stack, type), growths of goroutine stacks,
- * losses, and when it all was. Plain data in, plain data out: no libbpf, no files, no names.
+ * stop-the-world pauses and who was late for them, delays by the collector, losses, and when it all
+ * was. Plain data in, plain data out: no libbpf, no files, no names.
  * collect/ fills it, report/ reads it.
  *
  * Totals are cumulative since the start of the trace. model__mark() remembers the present totals,
@@ -47,22 +48,141 @@ struct model_growth {
 	uint64_t mark_count, mark_copied, mark_ns;		/* at the last mark */
 };
 
+/* What call sites are held up by for the collector's sake. */
+enum model_delay_kind {
+	MODEL_ASSIST = 0,		/* mark assist, in proportion to what is allocated */
+	MODEL_SWEEP = 1,		/* sweeping before a span is taken */
+	MODEL_GC_START = 2,		/* starting a cycle */
+	MODEL_BARRIER = 3,		/* waiting for every P to pass a safe point */
+	MODEL_DELAY_MAX = 4,
+};
+
+/* Delays of one kind at one stack. Keyed by the first two. */
+struct model_delay {
+	uint64_t stack;
+	enum model_delay_kind kind;
+	uint64_t count, ns, work_ns, max_ns;	/* since the start; work_ns: of assists, marking */
+	uint64_t mark_count, mark_ns, mark_work_ns;
+};
+
+/* Why the world was stopped: stwReason of Go 1.21 and later; older reasons are given these numbers. */
+enum model_reason {
+	MODEL_REASON_UNKNOWN = 0,
+	MODEL_REASON_MARK_TERMINATION = 1,
+	MODEL_REASON_SWEEP_TERMINATION = 2,
+	/* The others are of interest by their name only. */
+	MODEL_REASON_MAX = 17,
+};
+
+/* "GC mark termination", as in the runtime; "unknown" for what it does not know. Static string. */
+const char *model__reason_name(uint32_t reason);
+/* Is it one of the two pauses of a GC cycle? */
+bool model__is_gc(uint32_t reason);
+
+/* What set off a cycle: gcTriggerKind + 1. */
+enum model_trigger {
+	MODEL_TRIGGER_NONE = 0,
+	MODEL_TRIGGER_HEAP = 1,		/* the heap reached the goal */
+	MODEL_TRIGGER_TIME = 2,		/* two minutes without a cycle */
+	MODEL_TRIGGER_CYCLE = 3,	/* runtime.GC, debug.FreeOSMemory */
+	MODEL_TRIGGER_MAX = 4,
+};
+
+/* How a thread was late. */
+enum model_late_how {
+	MODEL_LATE_RAN = 0,		/* ran code that cannot be preempted */
+	MODEL_LATE_WAITED = 1,		/* was runnable, but had no CPU */
+	MODEL_LATE_AWAY = 2,		/* ran no user code: in the kernel, or without a CPU */
+	MODEL_LATE_UNKNOWN = 3,		/* nothing was seen but that it was late */
+	MODEL_LATE_WOKEN = 4,		/* the requester itself, after all others had stopped */
+	MODEL_LATE_MAX = 5,
+};
+
+/* A thread that was late for a pause. Times in ns of CLOCK_MONOTONIC. */
+struct model_late {
+	uint32_t seq;			/* of the pause */
+	uint32_t tid;
+	enum model_late_how how;
+	uint64_t late_ns;		/* from the begin of the stop to when this thread stopped */
+	uint64_t how_ns;		/* how much of it went as how says */
+	uint64_t stopped_ns;
+	uint64_t goid, start;		/* its goroutine and the entry of that's function; 0: unknown */
+	uint64_t stack;			/* id; 0: none */
+	bool sampled;			/* the stack is where it was interrupted, see struct gt_late */
+	bool syscall;			/* it stopped by entering a system call */
+	uint32_t samples, faults;	/* how often it was interrupted; page faults in between */
+};
+
+/* One stop of the world. Times in ns of CLOCK_MONOTONIC; see struct gt_pause. */
+struct model_pause {
+	uint32_t seq;			/* 1, 2, 3 ... in the order of the stops */
+	uint32_t reason;		/* enum model_reason, or a larger number of a Go to come */
+	uint64_t requested_ns, begin_ns, stopped_ns, restarting_ns, restarted_ns;
+	uint64_t goid, start;		/* who asked for it */
+	uint64_t stack;			/* id; 0: none */
+	uint32_t tid;
+	uint32_t cycle;			/* number of the GC cycle as in NumGC; 0: unknown */
+	enum model_trigger trigger;	/* of the cycle, where this pause began it */
+	uint64_t heap_begin, heap_end;	/* live and not yet swept heap, bytes; 0: unknown */
+	/* The last to stop of those who were late, if any was; how tells what it was. */
+	bool has_late;
+	struct model_late late;
+};
+
+/* Pauses of one reason that were requested at one stack. */
+struct model_pause_site {
+	uint64_t stack;
+	uint32_t reason;
+	uint64_t count, ns, max_ns, stop_ns;	/* ns: whole pauses; stop_ns: until all had stopped */
+	uint64_t mark_count, mark_ns, mark_stop_ns;
+};
+
+/* Who was last, and so decided how long it took to stop: by stack and how. */
+struct model_late_site {
+	uint64_t stack;
+	enum model_late_how how;
+	bool sampled;
+	uint64_t count, ns, max_ns, faults;	/* ns: late_ns */
+	uint64_t mark_count, mark_ns, mark_faults;
+};
+
+/*
+ * A histogram of durations in ns: counts by buckets of which no one is wider than 1/64 of its lower
+ * bound. Zeroed is empty.
+ */
+#define MODEL_HIST_SUB 64
+#define MODEL_HIST_SLOTS (MODEL_HIST_SUB * 38)	/* up to 2^43 ns, over two hours */
+struct model_hist {
+	uint64_t count, sum, max;
+	uint64_t slots[MODEL_HIST_SLOTS];
+};
+
+void model_hist__add(struct model_hist *h, uint64_t ns);
+/* Smallest value that a share p (0 to 1) of all is not above, to 1/64; the exact one for p = 1. */
+uint64_t model_hist__quantile(const struct model_hist *h, double p);
+/* How many were in [lo, hi) ns, where both are powers of two (or lo 0). */
+uint64_t model_hist__between(const struct model_hist *h, uint64_t lo, uint64_t hi);
+
 /* The event groups of -e; bits. */
 enum model_group {
 	MODEL_ALLOC = 1,
 	MODEL_STACK = 2,
+	MODEL_GC = 4,
 };
 
 /* What was seen but could not be attributed, by cause, and what was attributed only in part. */
 struct model_loss {
-	/* Whose loss it is, 0 for MODEL_ALLOC. Of a stack copy: objects 1, bytes those copied. */
+	/*
+	 * Whose loss it is, 0 for MODEL_ALLOC. Of a stack copy: objects 1, bytes those copied. Of
+	 * MODEL_GC: objects is the number of events.
+	 */
 	enum model_group group;
 	const char *cause;		/* "call-site table full"; static string */
 	const char *key;		/* "allocs_full"; static string, stable, one of its group */
 	uint64_t objects, bytes, class_bytes;
 };
 
-#define MODEL_LOSS_MAX 16
+#define MODEL_LOSS_MAX 24
 
 /* Counters of the collection as a whole. All cumulative. */
 struct model_counters {
@@ -73,6 +193,12 @@ struct model_counters {
 	uint64_t cut_full;		/* walks of which the table of stacks kept the beginning only */
 	uint64_t growths_seen;		/* stack copies that were begun */
 	uint64_t growths_unmatched;	/* begins without an end, and ends without a begin */
+	uint64_t gc_hits;		/* of the probes of MODEL_GC */
+	uint64_t pauses_seen;		/* pauses that were begun and ended */
+	uint64_t pauses_unmatched;	/* begins without an end, and ends without a begin */
+	uint64_t delays_seen;		/* delays that were begun */
+	uint64_t delays_unmatched;	/* ends without a begin */
+	uint64_t delays_under_way;	/* begins whose end is still to come */
 	uint64_t unsure;		/* objects whose type or block could not be read */
 	uint64_t retries;
 	uint64_t corrupt_stacks;	/* stacks whose frames did not match their id */
@@ -117,6 +243,64 @@ int model__set_growth(struct model *m, const struct model_growth *g);
 size_t model__ngrowths(const struct model *m);
 /* i-th in order of first arrival, NULL past the end; valid until the next model__set_growth(). */
 const struct model_growth *model__growth(const struct model *m, size_t i);
+
+/* The same for a delay. */
+int model__set_delay(struct model *m, const struct model_delay *d);
+size_t model__ndelays(const struct model *m);
+const struct model_delay *model__delay(const struct model *m, size_t i);
+
+/*
+ * Adds a thread that was late; it is kept until the pause of its seq comes. Of several for one pause
+ * the one that stopped last is what decided. -ENOMEM.
+ */
+int model__add_late(struct model *m, const struct model_late *l);
+/*
+ * Adds a pause; they come in the order of seq. p's own late is taken if has_late is set (the requester
+ * itself was late) and it stopped after those added before; otherwise the last of those is. -EINVAL
+ * if its times run backwards (requested_ns is not looked at). -ENOMEM.
+ */
+int model__add_pause(struct model *m, const struct model_pause *p);
+/*
+ * The pauses that are remembered one by one, oldest first: the last MODEL_PAUSES_MAX. NULL past the
+ * end; valid until the next model__add_pause().
+ */
+#define MODEL_PAUSES_MAX 65536
+size_t model__npauses(const struct model *m);
+const struct model_pause *model__pause(const struct model *m, size_t i);
+/* The MODEL_WORST_MAX longest of all since the start, longest first. */
+#define MODEL_WORST_MAX 10
+size_t model__nworst(const struct model *m);
+const struct model_pause *model__worst(const struct model *m, size_t i);
+
+/* All pauses since the start by site, and all last ones by site; in order of first arrival. */
+size_t model__npause_sites(const struct model *m);
+const struct model_pause_site *model__pause_site(const struct model *m, size_t i);
+size_t model__nlate_sites(const struct model *m);
+const struct model_late_site *model__late_site(const struct model *m, size_t i);
+
+/* Durations of the pauses of GC cycles (gc) or of all others, whole or until all had stopped. */
+const struct model_hist *model__pause_hist(const struct model *m, bool gc, bool stopping);
+
+/*
+ * GC cycles: from the end of the first pause to the begin of the second is the concurrent mark phase.
+ * Counted are cycles of which both were seen.
+ */
+struct model_cycles {
+	uint64_t count, by_trigger[MODEL_TRIGGER_MAX];
+	uint64_t mark_ns, max_mark_ns;
+	/* Sums over the cycles whose heap is known: at the begin, at the end of marking, live then. */
+	uint64_t nheap, heap_begin, heap_end, heap_live;
+	uint64_t last_heap_begin, last_heap_end, last_heap_live;
+};
+struct model_cycles model__cycles(const struct model *m);
+
+/*
+ * The most that the world was stopped within any window of so many ns since the start, in ns. The
+ * minimum mutator utilisation is 1 - stopped / window. Windows: those of model_windows[].
+ */
+#define MODEL_WINDOWS 5
+extern const uint64_t model_windows[MODEL_WINDOWS];	/* 1, 10, 50, 100 ms, 1 s */
+uint64_t model__worst_stopped(const struct model *m, int window);
 
 void model__set_counters(struct model *m, const struct model_counters *c);
 const struct model_counters *model__counters(const struct model *m);

@@ -35,6 +35,11 @@ struct report_names {
 	 * Returns the number of frames, at most max.
 	 */
 	int (*frames)(void *ctx, uint64_t pc, bool exact, struct report_frame *out, int max);
+	/*
+	 * Is this pc of a function that has no frame there, so that its return address lies on top
+	 * of the stack? False where that is not known.
+	 */
+	bool (*frameless)(void *ctx, uint64_t pc);
 	/* Name of the type descriptor at this address of the process; "?" at worst. */
 	const char *(*type)(void *ctx, uint64_t addr);
 };
@@ -64,6 +69,10 @@ enum report_metric {
 	REPORT_OBJECTS = 1,
 	REPORT_GROWTHS = 2,		/* stack growths and re-growths; shrinks are not among them */
 	REPORT_COPIED = 3,		/* bytes copied by them */
+	REPORT_PAUSES = 4,		/* stop-the-world pauses, by who asked for them */
+	REPORT_PAUSE_TIME = 5,		/* their time, ns */
+	REPORT_ASSISTS = 6,		/* delays of all kinds: assists, sweeping, starting a cycle */
+	REPORT_ASSIST_TIME = 7,		/* their time, ns */
 };
 
 struct report_options {
@@ -80,6 +89,7 @@ struct report_options {
 	 */
 	const char **include, **exclude;
 	bool interval;			/* figures since the last mark instead of since the start */
+	uint64_t longer_ns;		/* -l: who was late is told of stops that took so long */
 	int columns;			/* width of the terminal, 80 where there is none */
 	bool color;
 };
@@ -106,6 +116,11 @@ struct report_sample {
 	uint32_t from, to;		/* sizes in bytes */
 	uint64_t count, copied, ns;	/* copied in bytes */
 	uint64_t max_ns;		/* since the start, whatever the period */
+	/* Of pauses, delays and late threads: count, ns, max_ns, and */
+	const char *what;		/* reason, kind of delay, how it was late; else "" */
+	uint32_t code;			/* enum model_reason, model_delay_kind, model_late_how */
+	uint64_t work_ns;		/* of assists: marking; of pauses: until all had stopped */
+	uint64_t faults;		/* of late threads: page faults meanwhile */
 };
 
 /* Samples of one kind and their sums, of which only the figures count. */
@@ -122,6 +137,19 @@ struct report_profile {
 	struct report_set growth;	/* lost: copies of any kind, shrinks among them */
 	struct report_set shrink;	/* lost: always 0; stacks may be of one unknown frame */
 	/* Of the period as well; losses include the stacks missing from the model. */
+	struct report_set pause;	/* by stack of the requester and reason */
+	struct report_set late;		/* who stopped last; stacks may be of one unknown frame */
+	struct report_set delay;	/* assists, sweeping, cycle starts, barriers */
+	/* The longest pauses since the start, longest first, and the stacks of both sides. */
+	struct report_pause {
+		const struct model_pause *pause;
+		const struct report_sample *requester;	/* frames only; never NULL */
+		const struct report_sample *late;	/* frames only; NULL: none was late */
+		const char *start;	/* function of the requesting goroutine */
+		const char *late_start;	/* of the late one */
+	} *worst;
+	size_t nworst;
+	const struct model *model;	/* for what is no matter of stacks: histograms, cycles */
 	struct model_counters counters;
 	double seconds;			/* of the period the figures cover */
 	struct model_time time;
