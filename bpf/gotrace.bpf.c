@@ -13,8 +13,10 @@
 #include "maps.bpf.h"
 #include "unwind.bpf.h"
 #include "tables.bpf.h"
+#include "goroutine.bpf.h"
 #include "alloc.bpf.h"
 #include "stack.bpf.h"
+#include "gc.bpf.h"
 
 /* On "push %rbp": behind the stack check, reached once per call (Go 1.21 and later). */
 SEC("uprobe")
@@ -56,6 +58,25 @@ SEC("uprobe")
 int gt_stack_end(struct pt_regs *ctx)
 {
 	return stack_end(ctx);
+}
+
+/* On all sites of the collector: cfg.sites tells which it is. */
+SEC("uprobe")
+int gt_gc(struct pt_regs *ctx)
+{
+	return gc_hit(ctx);
+}
+
+/*
+ * Attached to nothing: user space runs it when it has just come onto its CPU, to learn how the
+ * scheduler's clock and CLOCK_MONOTONIC differ.
+ */
+SEC("raw_tp")
+int gt_clock(void *ctx)
+{
+	(void)ctx;
+	sched_sample = (__s64)(bpf_ktime_get_ns() - task_field(cfg.task.last_arrival));
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

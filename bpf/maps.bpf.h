@@ -43,6 +43,42 @@ struct {
 } shrunk SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct gt_delay_key);
+	__type(value, struct gt_delay_val);
+} delays SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct gt_pending);
+} pending SEC(".maps");
+
+/* What is known of a thread that has not stopped yet. */
+struct running {
+	__u64 first_ns, last_ns;
+	__u64 goid, start;
+	__u64 stack[2], check[2];	/* of the signal before the last one, and of the last one */
+	__u32 cause[2];
+	__u32 seq, samples;
+	__u64 faults;			/* of its whole life, by the first signal */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct running);
+} runners SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 19);
+} events SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u64);
@@ -70,6 +106,27 @@ const volatile struct gt_config cfg = {};
  * that are still there when their begins are not would look like losses.
  */
 bool tracing = false;
+
+/*
+ * The stop that is under way, if any. The runtime has one at a time (worldsema), so one thread writes
+ * it, and the others only look at when it began.
+ */
+struct gt_stop {
+	__u64 begin_ns;			/* until the world is restarted; 0: the world runs */
+	__u64 yield_ns;			/* when the last thread stopped */
+	__u32 open;			/* begun and not yet ended */
+	__u32 seq;
+	struct gt_pause pause;		/* what is known of it */
+};
+
+static struct gt_stop stop = {};
+
+/*
+ * CLOCK_MONOTONIC minus the scheduler's clock, in ns; 0: not known. User space has gt_clock measure it
+ * now and then; what is one scheduler tick old does no harm.
+ */
+__s64 sched_offset = 0;
+__s64 sched_sample = 0;
 
 /*
  * From Linux 6.13 on a tracing program of 64 bytes of stack or more gets one stack per CPU, because

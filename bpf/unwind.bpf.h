@@ -40,8 +40,13 @@ static __always_inline bool is_go_code(__u64 pc)
 	return pc - cfg.text_start < cfg.text_end - cfg.text_start;
 }
 
-/* Follows the chain of frames from bp, the frame of the function that pc is in. */
-static __always_inline void walk_frames(struct gt_cpu *cpu, __u64 ip, __u64 sp, __u64 bp)
+/*
+ * Follows the chain of frames from bp, the frame of the function that the address on top of the stack
+ * is in. interrupted: what is there may be anything; what is no code is written as 0, and does not
+ * end the walk.
+ */
+static __always_inline void walk_frames(struct gt_cpu *cpu, __u64 ip, __u64 sp, __u64 bp,
+					bool interrupted)
 {
 	__u64 id = gt_hash_step(GT_HASH_SEED, ip), check = gt_check_step(GT_CHECK_SEED, ip);
 	__u32 flags = GT_STACK_CUT_READ, i = 1;
@@ -51,11 +56,17 @@ static __always_inline void walk_frames(struct gt_cpu *cpu, __u64 ip, __u64 sp, 
 	if (!window_fill(cpu, sp))
 		goto out;
 	pc = cpu->window[0];
+	if (interrupted && !is_go_code(ip)) {
+		flags = GT_STACK_CUT_FOREIGN;
+		goto out;
+	}
+	if (interrupted && !is_go_code(pc))
+		pc = 0;
 	while (i < GT_MAX_FRAMES) {
 		cpu->stack.pc[i++] = pc;
 		id = gt_hash_step(id, pc);
 		check = gt_check_step(check, pc);
-		if (!is_go_code(pc)) {
+		if (!is_go_code(pc) && !(interrupted && i == 2)) {
 			flags = GT_STACK_CUT_FOREIGN;
 			goto out;
 		}
@@ -95,7 +106,22 @@ __noinline int walk_stack(__u64 ip, __u64 sp, __u64 bp)
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
 
 	if (cpu)
-		walk_frames(cpu, ip, sp, bp);
+		walk_frames(cpu, ip, sp, bp, false);
+	return 0;
+}
+
+/*
+ * The same from any instruction at which a thread was interrupted: sp and bp are its registers. Where
+ * the function has no frame there, its return address is at sp and bp is its caller's frame; where it
+ * has one, what is at sp is of no use. User space knows which.
+ */
+__noinline int walk_interrupted(__u64 ip, __u64 sp, __u64 bp)
+{
+	__u32 slot = 0;
+	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
+
+	if (cpu)
+		walk_frames(cpu, ip, sp, bp, true);
 	return 0;
 }
 

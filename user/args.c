@@ -353,7 +353,8 @@ void args__parse(int argc, char **argv, struct args *out)
 	memset(out, 0, sizeof(*out));
 	out->interval_ns = 1000000000;
 	out->report.top = 20;
-	out->report.groups = MODEL_ALLOC | MODEL_STACK;
+	out->report.groups = MODEL_ALLOC | MODEL_STACK | MODEL_GC;
+	out->report.longer_ns = 100000;
 	out->report.columns = 80;
 	out->command_line = join(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "inspect")) {

@@ -37,6 +37,32 @@ static const char *const site_names[] = {
 	[PROBE_STACK_END] = "end: passed once before every return",
 };
 
+/* What a site of -e gc is there for. */
+static const char *event_name(uint16_t event)
+{
+	static const char *const names[] = {
+		[GT_SITE_STOP] = "stop requested",
+		[GT_SITE_STOPPED] = "all stopped",
+		[GT_SITE_RESTART] = "restart begins",
+		[GT_SITE_RESTARTED] = "restarted",
+		[GT_SITE_YIELD] = "thread stops",
+		[GT_SITE_YIELD_SYSCALL] = "thread stops in a system call",
+		[GT_SITE_SIGNAL] = "thread is asked to stop",
+	};
+
+	if (event < GT_SITE_BEGIN)
+		return names[event];
+	return event >= GT_SITE_END ? "end" : "begin";
+}
+
+/* When a site of -e gc counts: always, or if its jump is taken, or is not. */
+static const char *cond_name(uint16_t cond)
+{
+	if (!cond)
+		return "";
+	return cond & GT_COND_TAKEN ? ", if it jumps" : ", unless it jumps";
+}
+
 static void print_bytes(const struct probe_point *p)
 {
 	printf("    %s at 0x%" PRIx64 ":", p->func, p->entry);
@@ -54,8 +80,10 @@ static void print_plan(const struct probe_plan *plan, const char *event, bool ve
 		if (p->why[0])
 			printf("  %-40s refused: %s\n", p->func, p->why);
 		else
-			printf("  %-40s +0x%-3" PRIx64 " offset 0x%-8" PRIx64 " %s\n", p->func,
-			       p->vaddr - p->entry, p->offset, site_names[p->prog]);
+			printf("  %-40s +0x%-3" PRIx64 " offset 0x%-8" PRIx64 " %s%s\n", p->func,
+			       p->vaddr - p->entry, p->offset,
+			       p->prog == PROBE_GC ? event_name(p->event) : site_names[p->prog],
+			       cond_name(p->cond));
 		if (verbose || p->why[0])
 			print_bytes(p);
 	}
@@ -70,6 +98,7 @@ static int print_groups(const struct gobin *gb, struct probe_plan *plan, bool ve
 	} groups[] = {
 		{ "alloc", "allocations", probe_plan__alloc },
 		{ "stack", "stack growth", probe_plan__stack },
+		{ "gc", "the collector", probe_plan__gc },
 	};
 	int ngood = 0, err;
 
@@ -80,6 +109,8 @@ static int print_groups(const struct gobin *gb, struct probe_plan *plan, bool ve
 			printf("%s cannot be traced: %s\n", groups[i].what, plan->why);
 		else
 			ngood++;
+		if (!err && plan->missing[0])
+			printf("left out: %s\n", plan->missing);
 	}
 	return ngood;
 }

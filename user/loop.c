@@ -154,6 +154,10 @@ static int prepare(struct loop *l)
 		int fd = target__pidfd(l->sessions[i].target);
 
 		err = fd >= 0 && watch(l, fd);
+		/* Readable when so much is in it that it cannot wait for the next tick. */
+		fd = collect__events_fd(l->sessions[i].collect);
+		if (!err && fd >= 0)
+			err = watch(l, fd);
 	}
 	if (err)
 		fprintf(stderr, "gotrace: cannot wait for events: %s\n", strerror(errno));

@@ -37,7 +37,7 @@ uint64_t session__hits(const struct session *s)
 	const struct model_counters *c = model__counters(s->model);
 
 	/* A stack copy has a begin and an end. */
-	return c->seen + c->left_out + c->zero + 2 * c->growths_seen;
+	return c->seen + c->left_out + c->zero + 2 * c->growths_seen + c->gc_hits;
 }
 
 static void note(const struct session *s, const char *what)

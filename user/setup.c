@@ -73,6 +73,7 @@ static const struct {
 } groups[] = {
 	{ MODEL_ALLOC, "allocations", probe_plan__alloc },
 	{ MODEL_STACK, "stack growth", probe_plan__stack },
+	{ MODEL_GC, "the collector", probe_plan__gc },
 };
 
 #define NGROUPS (int)(sizeof(groups) / sizeof(groups[0]))
@@ -90,6 +91,9 @@ static bool plan_group(struct session *s, int i, struct probe_plan *plan)
 	}
 	if (ok)
 		s->groups |= groups[i].group;
+	if (ok && plan->missing[0] && !s->args->quiet)
+		fprintf(stderr, "gotrace: warning: of %s these cannot be traced in pid %d: %s\n",
+			groups[i].what, s->pid, plan->missing);
 	return ok;
 }
 
@@ -210,6 +214,7 @@ static int open_collect(struct session *s)
 	struct collect_options opts = {
 		.max_allocs = (uint32_t)test_value("GOTRACE_TEST_MAX_ALLOCS", 0),
 		.max_growths = (uint32_t)test_value("GOTRACE_TEST_MAX_GROWTHS", 0),
+		.max_delays = (uint32_t)test_value("GOTRACE_TEST_MAX_DELAYS", 0),
 		.max_stacks = (uint32_t)test_value("GOTRACE_TEST_MAX_STACKS", 0),
 		.max_shorts = (uint32_t)test_value("GOTRACE_TEST_MAX_SHORTS", 0),
 	};
@@ -218,6 +223,7 @@ static int open_collect(struct session *s)
 
 	collect__verbose(s->args->verbose > 1);
 	probe_plan__config(s->plan, s->gb, s->bias, &opts.config);
+	opts.config.longer_ns = s->args->report.longer_ns;
 	opts.config.id_mask = test_value("GOTRACE_TEST_ID_MASK", ~0ULL);
 	for (int i = 0; i < s->plan->npoints; i++)
 		opts.needed[s->plan->points[i].prog] = true;

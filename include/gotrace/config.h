@@ -19,6 +19,54 @@
 #define GT_PAGE_SHIFT	   13	/* Go's pages are 8 KiB on every platform */
 #define GT_TINY_SIZE	   16	/* maxTinySize: smaller pointer-free objects share blocks of it */
 
+/*
+ * The probes of -e gc run one program, which finds what a site is by its address: at most one link
+ * to attach and detach for some thirty sites.
+ */
+enum gt_site_event {
+	GT_SITE_STOP = 1,		/* begin of stopTheWorldWithSema */
+	GT_SITE_STOPPED = 2,		/* its return, before Go 1.23 */
+	GT_SITE_RESTART = 3,		/* begin of startTheWorldWithSema */
+	GT_SITE_RESTARTED = 4,		/* its return */
+	GT_SITE_YIELD = 5,		/* begin of gcstopm */
+	GT_SITE_YIELD_SYSCALL = 6,	/* begin of entersyscall_gcwait, entersyscallHandleGCWait */
+	GT_SITE_SIGNAL = 7,		/* begin of doSigPreempt */
+	GT_SITE_BEGIN = 16,		/* + enum gt_delay_kind: begin of a delay */
+	GT_SITE_END = 32,		/* + enum gt_delay_kind: its end */
+};
+
+/*
+ * A conditional jump counts only when it goes one way; its opcode's low four bits say which flags
+ * that depends on (Intel SDM volume 2, appendix B, "tttn").
+ */
+#define GT_COND_ALWAYS	  0x00
+#define GT_COND_TAKEN	  0x10
+#define GT_COND_NOT_TAKEN 0x20
+
+struct gt_site {
+	__gt_u64 addr;			/* in the process; 0: none */
+	__gt_u32 event;			/* enum gt_site_event */
+	__gt_u32 cond;
+};
+
+/* Slot of an address: the top bits of (address * site_mul), which makes them all different. */
+#define GT_SITE_BITS 8
+#define GT_SITES     (1 << GT_SITE_BITS)
+
+/* What startTheWorldWithSema is given, by Go version. */
+enum gt_restart_args {
+	GT_RESTART_NONE = 0,		/* before 1.22 */
+	GT_RESTART_START = 1,		/* 1.22: reason, when the stop began */
+	GT_RESTART_ALL = 2,		/* 1.23 and later: when all had stopped as well */
+};
+
+/* Where a kernel keeps what is read of a task; 0: not known. Offsets into struct task_struct. */
+struct gt_task_layout {
+	__gt_u32 last_arrival;		/* sched_info.last_arrival */
+	__gt_u32 min_flt, maj_flt;
+	__gt_u32 pad;
+};
+
 struct gt_config {
 	__gt_u64 text_start, text_end;	/* Go code of the process: a stack's frames lie in it */
 	__gt_u64 caller_start, caller_end; /* gt_alloc_direct leaves out calls from this function */
@@ -34,6 +82,17 @@ struct gt_config {
 	__gt_u64 switch_start, switch_end; /* systemstack_switch */
 	__gt_u64 switch_has_frame;	/* g.sched.bp is systemstack's own frame, not its caller's */
 	__gt_u64 id_mask;		/* bits of a stack id in use: all, but for tests of collisions */
+	/* -e gc */
+	__gt_u64 longer_ns;		/* a thread is late after so long */
+	__gt_u64 heap_live, cycles;	/* addresses of gcController.heapLive, work.cycles; 0: unknown */
+	__gt_u64 gcstart_start, gcstart_end; /* before 1.21 the caller tells the reason */
+	__gt_u64 gcmarkdone_start, gcmarkdone_end;
+	__gt_u32 m_curg, m_preemptoff;
+	__gt_u32 stop_has_reason;	/* stopTheWorldWithSema's argument, from 1.21 */
+	__gt_u32 restart_args;		/* enum gt_restart_args */
+	struct gt_task_layout task;
+	__gt_u64 site_mul;
+	struct gt_site sites[GT_SITES];
 	__gt_u16 class_small[GT_CLASS_SMALL];
 	__gt_u16 class_large[GT_CLASS_LARGE];
 };

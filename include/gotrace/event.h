@@ -290,6 +290,7 @@ struct gt_cpu {
 	struct gt_lost_count lost[GT_LOST_MAX];
 	__gt_u64 delays_seen;		/* delays that were begun */
 	__gt_u64 delays_unbegun;
+	__gt_u64 delays_unended;	/* begun again before they ended */
 	__gt_u64 gc_hits;		/* hits of the probes of -e gc, whatever came of them */
 	__gt_u64 pauses_seen;		/* pauses that were begun and ended */
 	__gt_u64 pauses_unmatched;	/* begins without an end, and ends without a begin */
@@ -329,7 +330,7 @@ _Static_assert(sizeof(struct gt_short) == 16 + 8 * GT_SHORT_FRAMES, "gt_short");
 _Static_assert(sizeof(struct gt_stack) == 16 + 8 * GT_MAX_FRAMES, "gt_stack");
 _Static_assert(__builtin_offsetof(struct gt_stack, pc) == 16, "gt_stack.pc");
 _Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 96, "gt_cpu.lost");
-_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 528, "gt_cpu.window");
+_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 536, "gt_cpu.window");
 _Static_assert(sizeof(struct gt_growth_key) == 32, "gt_growth_key");
 _Static_assert(sizeof(struct gt_growth_val) == 40, "gt_growth_val");
 _Static_assert(sizeof(struct gt_growing) == 64, "gt_growing");

@@ -21,6 +21,7 @@
 #define DEFAULT_STACKS	   16384
 #define DEFAULT_ALLOCS	   65536
 #define DEFAULT_GROWTHS	   4096
+#define DEFAULT_DELAYS	   4096
 #define ALLOC_BYTES_BUDGET (64U << 20)
 
 static bool verbose;
@@ -119,11 +120,16 @@ static int size_tables(struct collect *c)
 		{ c->skel->maps.growths, c->max_growths, c->has_growths },
 		{ c->skel->maps.growing, 0, c->has_growths },
 		{ c->skel->maps.shrunk, 0, c->has_growths },
+		{ c->skel->maps.delays, c->max_delays, c->has_gc },
+		{ c->skel->maps.pending, 0, c->has_gc },
+		{ c->skel->maps.runners, 0, c->has_gc },
 		{ c->skel->maps.stacks, c->max_stacks, true },
 		{ c->skel->maps.shorts, c->max_shorts, true },
 		{ c->skel->maps.briefs, c->max_shorts, true },
 	};
-	int err = 0;
+	/* A ring is a multiple of a page. */
+	int err = c->has_gc ? 0 : bpf_map__set_max_entries(c->skel->maps.events,
+							   (uint32_t)sysconf(_SC_PAGESIZE));
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && !err; i++) {
 		if (!tables[i].needed)
@@ -143,10 +149,19 @@ static int configure(struct collect *c, const struct collect_options *opts)
 		[PROBE_STACK_PUSH] = c->skel->progs.gt_stack_push,
 		[PROBE_STACK_CHECK] = c->skel->progs.gt_stack_check,
 		[PROBE_STACK_END] = c->skel->progs.gt_stack_end,
+		[PROBE_GC] = c->skel->progs.gt_gc,
 	};
+	struct gt_config *cfg = (struct gt_config *)&c->skel->rodata->cfg;
 	int err;
 
-	memcpy((void *)&c->skel->rodata->cfg, &opts->config, sizeof(opts->config));
+	memcpy(cfg, &opts->config, sizeof(opts->config));
+	c->has_gc = opts->needed[PROBE_GC];
+	if (c->has_gc)
+		cfg->task = collect_events__task_layout();
+	c->events.longer_ns = opts->config.longer_ns;
+	err = bpf_program__set_autoload(c->skel->progs.gt_clock, c->has_gc && cfg->task.last_arrival);
+	if (err)
+		return err;
 	for (int i = 0; i < PROBE_PROG_MAX; i++) {
 		err = bpf_program__set_autoload(progs[i], opts->needed[i]);
 		if (!err && opts->multi)
@@ -195,6 +210,7 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 	c->undisturbed = !opts->multi && probe__may_miss();
 	c->max_allocs = opts->max_allocs ? opts->max_allocs : default_allocs(c->ncpu);
 	c->max_growths = opts->max_growths ? opts->max_growths : DEFAULT_GROWTHS;
+	c->max_delays = opts->max_delays ? opts->max_delays : DEFAULT_DELAYS;
 	c->max_stacks = opts->max_stacks ? opts->max_stacks : DEFAULT_STACKS;
 	c->max_shorts = opts->max_shorts;
 	c->skel = gotrace_bpf__open();
@@ -209,6 +225,8 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 		err = gotrace_bpf__load(c->skel);
 		collect__undisturbed_end(c);
 	}
+	if (!err && c->has_gc)
+		err = collect_events__open(c);
 
 cleanup:
 	if (err) {
@@ -223,6 +241,7 @@ void collect__free(struct collect *c)
 {
 	if (!c)
 		return;
+	ring_buffer__free(c->ring);
 	gotrace_bpf__destroy(c->skel);
 	free(c->keys);
 	free(c->vals);
@@ -239,6 +258,11 @@ void collect__set_tracing(struct collect *c, bool on)
 	__atomic_store_n(&c->skel->bss->tracing, on, __ATOMIC_RELEASE);
 }
 
+int collect__events_fd(const struct collect *c)
+{
+	return c->ring ? ring_buffer__epoll_fd(c->ring) : -1;
+}
+
 struct collect_usage collect__usage(const struct collect *c, const struct model *m)
 {
 	return (struct collect_usage){
@@ -246,6 +270,8 @@ struct collect_usage collect__usage(const struct collect *c, const struct model 
 		.max_allocs = c->max_allocs,
 		.growths = (uint32_t)model__ngrowths(m),
 		.max_growths = c->max_growths,
+		.delays = (uint32_t)model__ndelays(m),
+		.max_delays = c->max_delays,
 		.stacks = (uint32_t)model__nstacks(m),
 		.max_stacks = c->max_stacks,
 	};

@@ -20,7 +20,7 @@ struct collect_options {
 	bool multi;			/* load the programs for uprobe_multi links */
 	bool needed[PROBE_PROG_MAX];	/* programs to load */
 	/* Entries of the tables; 0: the default. Tables of groups without a program have 1. */
-	uint32_t max_allocs, max_growths, max_stacks, max_shorts;
+	uint32_t max_allocs, max_growths, max_delays, max_stacks, max_shorts;
 };
 
 #define COLLECT_WHY_MAX 256
@@ -44,16 +44,19 @@ struct bpf_program *const *collect__progs(const struct collect *c);
  */
 void collect__set_tracing(struct collect *c, bool on);
 
+/* Readable when drain is not to wait for its turn, since the ring of events fills; -1: no events. */
+int collect__events_fd(const struct collect *c);
+
 /*
- * Brings the model up to date: new stacks, totals, counters. Reads only, so nothing is lost between
- * two calls. A stack whose frames do not hash to its id is left out and counted. 0, -ENOMEM, or the
+ * Brings the model up to date: new stacks, totals, events, counters. Totals are only read, so nothing
+ * is lost between two calls; events are taken out of their ring. A stack whose frames do not hash to its id is left out and counted. 0, -ENOMEM, or the
  * errno of a failed map access.
  */
 int collect__drain(struct collect *c, struct model *m);
 
 /* Fill of the tables: entries used and room. */
 struct collect_usage {
-	uint32_t allocs, max_allocs, growths, max_growths, stacks, max_stacks;
+	uint32_t allocs, max_allocs, growths, max_growths, delays, max_delays, stacks, max_stacks;
 };
 
 struct collect_usage collect__usage(const struct collect *c, const struct model *m);

@@ -15,15 +15,43 @@
 
 /* The losses of each group by cause; no key: this cause is none of that group's. */
 static const struct {
-	const char *cause, *alloc_key, *growth_key;
+	const char *cause, *alloc_key, *growth_key, *delay_key;
 } lost_names[GT_LOST_MAX] = {
-	[GT_LOST_ALLOCS_FULL] = { "table of call sites full", "allocs_full", "growths_full" },
-	[GT_LOST_STACKS_FULL] = { "table of stacks full", "stacks_full", "growth_stacks_full" },
+	[GT_LOST_ALLOCS_FULL] = { "table of call sites full", "allocs_full", "growths_full",
+				  "delays_full" },
+	[GT_LOST_STACKS_FULL] = { "table of stacks full", "stacks_full", "growth_stacks_full",
+				  "delay_stacks_full" },
 	[GT_LOST_COLLISION] = { "two stacks with one id", "stack_collision",
-				"growth_stack_collision" },
-	[GT_LOST_CONTENDED] = { "preempted again and again", "contended", "growth_contended" },
-	[GT_LOST_UNREADABLE] = { "the goroutine could not be read", NULL, "growth_unreadable" },
+				"growth_stack_collision", "delay_stack_collision" },
+	[GT_LOST_CONTENDED] = { "preempted again and again", "contended", "growth_contended",
+				"delay_contended" },
+	[GT_LOST_UNREADABLE] = { "the goroutine could not be read", NULL, "growth_unreadable",
+				 NULL },
 };
+
+static const char *loss_key(enum model_group group, int cause)
+{
+	switch (group) {
+	case MODEL_STACK:
+		return lost_names[cause].growth_key;
+	case MODEL_GC:
+		return lost_names[cause].delay_key;
+	default:
+		return lost_names[cause].alloc_key;
+	}
+}
+
+static const struct gt_lost_count *losses_of(const struct gt_cpu *cpu, enum model_group group)
+{
+	switch (group) {
+	case MODEL_STACK:
+		return cpu->growths_lost;
+	case MODEL_GC:
+		return cpu->delays_lost;
+	default:
+		return cpu->lost;
+	}
+}
 
 /* A table and what is done with each of its entries; vals holds c->ncpu values. */
 struct table {
@@ -50,8 +78,7 @@ static int read_stack(struct collect *c, uint64_t id, struct gt_stack *stack)
 	return 0;
 }
 
-/* Brings one stack into the model, if its frames are what its id says. */
-static int drain_stack(struct collect *c, struct model *m, uint64_t id)
+int collect__stack(struct collect *c, struct model *m, uint64_t id)
 {
 	uint64_t h = GT_HASH_SEED, check = GT_CHECK_SEED;
 	struct gt_stack stack;
@@ -92,7 +119,7 @@ static int drain_alloc(struct collect *c, struct model *m, const void *k, const 
 	/* Made, and not yet added to. */
 	if (!objects)
 		return 0;
-	err = drain_stack(c, m, key->stack);
+	err = collect__stack(c, m, key->stack);
 	return err ? err : model__set_alloc(m, key->stack, key->type, objects, bytes, class_bytes);
 }
 
@@ -123,8 +150,37 @@ static int drain_growth(struct collect *c, struct model *m, const void *k, const
 	}
 	if (!g.count)
 		return 0;
-	err = drain_stack(c, m, key->stack);
+	err = collect__stack(c, m, key->stack);
 	return err ? err : model__set_growth(m, &g);
+}
+
+static int drain_delay(struct collect *c, struct model *m, const void *k, const void *v)
+{
+	static const enum model_delay_kind kinds[] = {
+		[GT_DELAY_ASSIST] = MODEL_ASSIST,
+		[GT_DELAY_SWEEP] = MODEL_SWEEP,
+		[GT_DELAY_GC_START] = MODEL_GC_START,
+		[GT_DELAY_BARRIER] = MODEL_BARRIER,
+	};
+	const struct gt_delay_key *key = k;
+	const struct gt_delay_val *vals = v;
+	struct model_delay d = {
+		.stack = key->stack,
+		.kind = kinds[key->kind <= GT_DELAY_BARRIER ? key->kind : GT_DELAY_ASSIST],
+	};
+	int err;
+
+	for (int cpu = 0; cpu < c->ncpu; cpu++) {
+		d.count += vals[cpu].count;
+		d.ns += vals[cpu].ns;
+		d.work_ns += vals[cpu].work_ns;
+		if (d.max_ns < vals[cpu].max_ns)
+			d.max_ns = vals[cpu].max_ns;
+	}
+	if (!d.count)
+		return 0;
+	err = collect__stack(c, m, key->stack);
+	return err ? err : model__set_delay(m, &d);
 }
 
 /* Room for so many entries of any table. */
@@ -198,8 +254,7 @@ static int drain_table(struct collect *c, struct model *m, const struct table *t
 static void name_losses(struct model_counters *sum, enum model_group group, int *causes)
 {
 	for (int i = 0; i < GT_LOST_MAX; i++) {
-		const char *key = group == MODEL_STACK ? lost_names[i].growth_key
-						       : lost_names[i].alloc_key;
+		const char *key = loss_key(group, i);
 
 		if (!key)
 			continue;
@@ -208,6 +263,20 @@ static void name_losses(struct model_counters *sum, enum model_group group, int 
 			.group = group, .cause = lost_names[i].cause, .key = key
 		};
 	}
+}
+
+/* Events for which the ring had no room. */
+static void add_ring_losses(struct model_counters *sum, const struct gt_cpu *cpus, int ncpu)
+{
+	struct model_loss pauses = { MODEL_GC, "ring of events full", "pause_ring_full", 0, 0, 0 };
+	struct model_loss lates = { MODEL_GC, "ring of events full", "late_ring_full", 0, 0, 0 };
+
+	for (int i = 0; i < ncpu; i++) {
+		pauses.objects += cpus[i].pauses_lost;
+		lates.objects += cpus[i].lates_lost;
+	}
+	sum->loss[sum->nloss++] = pauses;
+	sum->loss[sum->nloss++] = lates;
 }
 
 static void add_cpu(struct model_counters *sum, const int *causes, const struct gt_cpu *cpu)
@@ -223,9 +292,13 @@ static void add_cpu(struct model_counters *sum, const int *causes, const struct 
 	sum->retries += cpu->retries;
 	sum->growths_seen += cpu->growths_seen;
 	sum->growths_unmatched += cpu->growths_unbegun + cpu->growths_unended;
+	sum->gc_hits += cpu->gc_hits;
+	sum->delays_seen += cpu->delays_seen;
+	sum->delays_unmatched += cpu->delays_unbegun + cpu->delays_unended;
+	sum->pauses_seen += cpu->pauses_seen;
+	sum->pauses_unmatched += cpu->pauses_unmatched;
 	for (int i = 0; i < sum->nloss; i++) {
-		const struct gt_lost_count *lost =
-			sum->loss[i].group == MODEL_STACK ? cpu->growths_lost : cpu->lost;
+		const struct gt_lost_count *lost = losses_of(cpu, sum->loss[i].group);
 		int cause = causes[i];
 
 		sum->loss[i].objects += lost[cause].objects;
@@ -247,11 +320,18 @@ static int drain_counters(struct collect *c, struct model *m)
 		name_losses(&sum, MODEL_ALLOC, causes);
 	if (c->has_growths)
 		name_losses(&sum, MODEL_STACK, causes);
+	if (c->has_gc)
+		name_losses(&sum, MODEL_GC, causes);
 	if (bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.cpus), &slot, cpus)) {
 		err = -errno;
 	} else {
 		for (int i = 0; i < c->ncpu; i++)
 			add_cpu(&sum, causes, &cpus[i]);
+		if (c->has_gc) {
+			add_ring_losses(&sum, cpus, c->ncpu);
+			sum.delays_under_way = collect_events__pending(c);
+			sum.delays_unmatched += c->events.aged;
+		}
 		model__set_counters(m, &sum);
 	}
 	free(cpus);
@@ -274,6 +354,13 @@ int collect__drain(struct collect *c, struct model *m)
 		.val_size = sizeof(struct gt_growth_val),
 		.entry = drain_growth,
 	};
+	const struct table delays = {
+		.fd = bpf_map__fd(c->skel->maps.delays),
+		.max_entries = c->max_delays,
+		.key_size = sizeof(struct gt_delay_key),
+		.val_size = sizeof(struct gt_delay_val),
+		.entry = drain_delay,
+	};
 	int err = 0;
 
 	c->corrupt = 0;
@@ -282,6 +369,10 @@ int collect__drain(struct collect *c, struct model *m)
 		err = drain_table(c, m, &allocs);
 	if (!err && c->has_growths)
 		err = drain_table(c, m, &growths);
+	if (!err && c->has_gc)
+		err = drain_table(c, m, &delays);
+	if (!err && c->has_gc)
+		err = collect_events__drain(c, m);
 	if (!err)
 		err = drain_counters(c, m);
 	collect__undisturbed_end(c);
@@ -289,6 +380,8 @@ int collect__drain(struct collect *c, struct model *m)
 }
 
 _Static_assert(sizeof(struct gt_growth_key) >= sizeof(struct gt_alloc_key) &&
-	       sizeof(struct gt_growth_val) >= sizeof(struct gt_alloc_val),
+	       sizeof(struct gt_growth_val) >= sizeof(struct gt_alloc_val) &&
+	       sizeof(struct gt_growth_key) >= sizeof(struct gt_delay_key) &&
+	       sizeof(struct gt_growth_val) >= sizeof(struct gt_delay_val),
 	       "a batch has room for the larger entries");
-_Static_assert(2 * GT_LOST_MAX <= MODEL_LOSS_MAX, "room for the losses of all groups");
+_Static_assert(3 * GT_LOST_MAX + 2 <= MODEL_LOSS_MAX, "room for the losses of all groups");

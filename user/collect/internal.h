@@ -6,12 +6,24 @@
 #include "collect/collect.h"
 #include "gotrace.skel.h"
 
+/* What the reading of events has to remember from one to the next. */
+struct collect_events {
+	struct model *model;		/* of the present drain */
+	int err;
+	uint64_t longer_ns;
+	uint32_t seq, cycle;		/* of the pause before; 0: none yet */
+	bool cycles_wrong;		/* what was taken for work.cycles does not count cycles */
+	uint64_t aged;			/* begins given up */
+};
+
 struct collect {
 	struct gotrace_bpf *skel;
 	struct bpf_program *progs[PROBE_PROG_MAX];
 	int ncpu;			/* possible CPUs: values of a per-CPU map */
-	uint32_t max_allocs, max_growths, max_stacks, max_shorts;
-	bool has_allocs, has_growths;	/* whose programs are loaded */
+	uint32_t max_allocs, max_growths, max_delays, max_stacks, max_shorts;
+	bool has_allocs, has_growths, has_gc; /* whose programs are loaded */
+	struct ring_buffer *ring;
+	struct collect_events events;
 	bool undisturbed;		/* reading the tables must not be preempted, see below */
 	uint64_t corrupt;		/* of the present drain: stacks whose frames did not match their id */
 	void *keys, *vals;		/* buffers of a batch, of any table */
@@ -25,5 +37,17 @@ struct collect {
  */
 void collect__undisturbed_begin(const struct collect *c);
 void collect__undisturbed_end(const struct collect *c);
+
+/* Brings one stack into the model, if its frames are what its id says. 0 or a negative errno. */
+int collect__stack(struct collect *c, struct model *m, uint64_t id);
+
+/* events.c: the ring, the clock that its times need, and begins that still wait for their end. */
+int collect_events__open(struct collect *c);
+int collect_events__drain(struct collect *c, struct model *m);
+void collect_events__set_clock(struct collect *c);
+/* Counts them, and gives up those that are too old. */
+uint64_t collect_events__pending(struct collect *c);
+/* Where this kernel keeps what is read of a task. All 0 where it does not tell. */
+struct gt_task_layout collect_events__task_layout(void);
 
 #endif /* GOTRACE_COLLECT_INTERNAL_H */

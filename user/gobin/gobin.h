@@ -99,6 +99,7 @@ struct gobin_runtime {
 	uint16_t g_m;			/* g.m */
 	uint16_t m_p;			/* m.p */
 	uint16_t m_curg;		/* m.curg */
+	uint16_t m_preemptoff;		/* m.preemptoff, why it is not to be preempted; 0 from 1.21 on */
 	uint16_t p_mcache;		/* p.mcache */
 	uint16_t mcache_tiny;		/* mcache.tiny; tinyoffset follows it */
 	uint16_t malloc_header;		/* bytes added to scanned objects over header_min; 0 before 1.22 */

@@ -65,9 +65,9 @@ static const struct layout layouts[] = {
 #define FIELDS_1_26 FIELDS(184, 208, 56, 24, 96, 152, 304)
 
 static const struct gobin_runtime runtimes[] = {
-	[18] = { FIELDS_1_18, NO_HEADERS },
-	[19] = { FIELDS_1_18, NO_HEADERS },
-	[20] = { FIELDS_1_18, NO_HEADERS },
+	[18] = { FIELDS_1_18, NO_HEADERS, .m_preemptoff = 248 },
+	[19] = { FIELDS_1_18, NO_HEADERS, .m_preemptoff = 248 },
+	[20] = { FIELDS_1_18, NO_HEADERS, .m_preemptoff = 248 },
 	[21] = { FIELDS_1_21, NO_HEADERS, .switch_has_frame = true },
 	[22] = { FIELDS_1_21, HEADERS, .switch_has_frame = true },
 	[23] = { FIELDS_1_23, HEADERS, .switch_has_frame = true },

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gotrace/config.h"
 #include "probe/site.h"
 
 /* Longer functions are refused; runtime.copystack has some 1,100 bytes. */
@@ -37,5 +38,40 @@ struct probe_flow_end {
  * encodings it takes, those that Go's assembler makes.
  */
 int probe_flow__end(const uint8_t *code, size_t len, struct probe_flow_end *end, char *why);
+
+/* An emulated instruction and, of a conditional jump, the way it must go: GT_COND_ of config.h. */
+struct probe_flow_exit {
+	uint32_t offset;		/* from the function's entry */
+	uint16_t cond;
+};
+
+/*
+ * Where no one instruction is passed on every way to every return: for each return the last emulated
+ * instructions before it. From there on the code goes straight to the return, without a jump or a
+ * call, so each way to a return passes exactly one of them, that way, exactly once.
+ *
+ * Returns how many there are, at most max, and in *size the bytes that the proof rests on; or -EINVAL,
+ * -ENOMEM as above, also when there are more than max.
+ */
+int probe_flow__exits(const uint8_t *code, size_t len, struct probe_flow_exit *exits, int max,
+		      uint32_t *size, char *why);
+
+/* The returns themselves: where results are in registers. Single-stepped, so for rare calls only. */
+int probe_flow__returns(const uint8_t *code, size_t len, uint32_t *offsets, int max, uint32_t *size,
+			char *why);
+
+struct probe_flow_call {
+	uint32_t offset;		/* of the call */
+	uint32_t after;			/* of the first emulated instruction behind it */
+	uint32_t size;			/* as above */
+};
+
+/*
+ * The one call of callee in the function at address entry, and an emulated instruction that is passed
+ * exactly once after each return from it, and never otherwise. -EINVAL if there is none, or more than
+ * one call.
+ */
+int probe_flow__call(const uint8_t *code, size_t len, uint64_t entry, uint64_t callee,
+		     struct probe_flow_call *call, char *why);
 
 #endif /* GOTRACE_PROBE_FLOW_H */

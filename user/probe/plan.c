@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "probe/flow.h"
-#include "probe/plan.h"
+#include "probe/plan_parts.h"
 
 #define MALLOCGC  "runtime.mallocgc"
 #define COPYSTACK "runtime.copystack"
@@ -67,9 +67,9 @@ static const uint8_t *code_of(const struct gobin *gb, const struct gobin_func *f
 	return code;
 }
 
-/* A new point on func, with *code and *len to look for its place in. NULL: refused. */
-static struct probe_point *new_point(struct probe_plan *plan, const struct gobin *gb,
-				     const struct gobin_func *func, const uint8_t **code, size_t *len)
+struct probe_point *plan__new_point(struct probe_plan *plan, const struct gobin *gb,
+				    const struct gobin_func *func, const uint8_t **code,
+				    size_t *len)
 {
 	struct probe_point *p;
 
@@ -91,8 +91,7 @@ static struct probe_point *new_point(struct probe_plan *plan, const struct gobin
 	return p;
 }
 
-/* Puts the point at offset of its function. */
-static int place_point(const struct gobin *gb, struct probe_point *p, uint32_t offset)
+int plan__place(const struct gobin *gb, struct probe_point *p, uint32_t offset)
 {
 	p->vaddr = p->entry + offset;
 	if (gobin__file_offset(gb, p->vaddr, &p->offset)) {
@@ -109,7 +108,7 @@ static int add_begin(struct probe_plan *plan, const struct gobin *gb, const stru
 	struct probe_site site = { 0 };
 	const uint8_t *code;
 	size_t len = 0;
-	struct probe_point *p = new_point(plan, gb, func, &code, &len);
+	struct probe_point *p = plan__new_point(plan, gb, func, &code, &len);
 
 	if (!p)
 		return -ENOTSUP;
@@ -118,7 +117,7 @@ static int add_begin(struct probe_plan *plan, const struct gobin *gb, const stru
 		return -ENOTSUP;
 	p->prog = site.kind == PROBE_SITE_CHECK ? check : push;
 	p->proven = site.offset + 1;
-	return place_point(gb, p, site.offset);
+	return plan__place(gb, p, site.offset);
 }
 
 /* The same for an instruction that every way to its return passes. */
@@ -128,7 +127,7 @@ static int add_end(struct probe_plan *plan, const struct gobin *gb, const struct
 	struct probe_flow_end end = { 0 };
 	const uint8_t *code;
 	size_t len = 0;
-	struct probe_point *p = new_point(plan, gb, func, &code, &len);
+	struct probe_point *p = plan__new_point(plan, gb, func, &code, &len);
 
 	if (!p)
 		return -ENOTSUP;
@@ -136,7 +135,7 @@ static int add_end(struct probe_plan *plan, const struct gobin *gb, const struct
 	if (probe_flow__end(code, len, &end, p->why))
 		return -ENOTSUP;
 	p->proven = end.size;
-	return place_point(gb, p, end.offset);
+	return plan__place(gb, p, end.offset);
 }
 
 static int add_point(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func)
@@ -152,12 +151,7 @@ static bool has_point(const struct probe_plan *plan, const char *name)
 	return false;
 }
 
-/*
- * Has the compiler inlined one of n callees into caller? Profile-guided builds do that to the
- * allocators; a probe on the callee then misses the copies.
- */
-static bool is_inlined_into(const struct gobin *gb, const char *const *callees, int n,
-			    const char *caller)
+bool plan__is_inlined(const struct gobin *gb, const char *const *callees, int n, const char *caller)
 {
 	struct gobin_frame frames[16];
 	struct gobin_func f;
@@ -192,7 +186,7 @@ static int plan_mallocgc(const struct gobin *gb, struct probe_plan *plan)
 		return -ENOTSUP;
 	}
 	for (size_t i = 0; i < sizeof(callers) / sizeof(callers[0]); i++) {
-		if (is_inlined_into(gb, &callee, 1, callers[i])) {
+		if (plan__is_inlined(gb, &callee, 1, callers[i])) {
 			snprintf(plan->why, sizeof(plan->why), MALLOCGC " is inlined into %s: "
 				 "allocations would be missed", callers[i]);
 			return -ENOTSUP;
@@ -210,7 +204,7 @@ static int plan_leaves(const struct gobin *gb, struct probe_plan *plan, int firs
 	for (int i = first; i < NLEAVES; i++)
 		if (gobin__func_by_name(gb, leaves[i], &f[i]))
 			return 1;
-	if (is_inlined_into(gb, leaves + first, NLEAVES - first, MALLOCGC))
+	if (plan__is_inlined(gb, leaves + first, NLEAVES - first, MALLOCGC))
 		return 1;
 	for (int i = first; i < NLEAVES; i++)
 		if (add_point(plan, gb, &f[i]))
@@ -245,7 +239,7 @@ static int plan_beside_specialised(const struct gobin *gb, struct probe_plan *pl
 
 	for (int i = 0; i < n; i++)
 		names[i] = plan->points[i].func;
-	if (!is_inlined_into(gb, names, n, MALLOCGC))
+	if (!plan__is_inlined(gb, names, n, MALLOCGC))
 		err = plan_leaves(gb, plan, 1);
 	if (err <= 0)
 		return err;
@@ -264,12 +258,12 @@ static int plan_beside_specialised(const struct gobin *gb, struct probe_plan *pl
 	return 0;
 }
 
-/* An empty plan. -ENOTSUP for a binary of which too little is known. */
-static int begin_plan(const struct gobin *gb, struct probe_plan *plan)
+int plan__begin(const struct gobin *gb, struct probe_plan *plan)
 {
 	plan->npoints = 0;
 	plan->caller_start = plan->caller_end = 0;
-	plan->why[0] = '\0';
+	plan->why[0] = plan->missing[0] = '\0';
+	memset(&plan->globals, 0, sizeof(plan->globals));
 	/* Then the version is a lower bound, and the runtime's layout that of another Go perhaps. */
 	if (gobin__info(gb)->version_source == GOBIN_VERSION_PCLNTAB) {
 		snprintf(plan->why, sizeof(plan->why), "the binary does not say which Go built it");
@@ -278,8 +272,7 @@ static int begin_plan(const struct gobin *gb, struct probe_plan *plan)
 	return 0;
 }
 
-/* Says why there is no plan, if that lies with a point. Returns err. */
-static int end_plan(struct probe_plan *plan, int err)
+int plan__end(struct probe_plan *plan, int err)
 {
 	for (int i = 0; err && i < plan->npoints && !plan->why[0]; i++)
 		if (plan->points[i].why[0])
@@ -290,7 +283,7 @@ static int end_plan(struct probe_plan *plan, int err)
 
 int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan)
 {
-	int err = begin_plan(gb, plan);
+	int err = plan__begin(gb, plan);
 
 	if (err)
 		return err;
@@ -308,7 +301,7 @@ int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan)
 		if (err > 0)
 			err = plan_mallocgc(gb, plan);
 	}
-	return end_plan(plan, err);
+	return plan__end(plan, err);
 }
 
 int probe_plan__stack(const struct gobin *gb, struct probe_plan *plan)
@@ -318,7 +311,7 @@ int probe_plan__stack(const struct gobin *gb, struct probe_plan *plan)
 		"runtime.newstack", "runtime.shrinkstack", "runtime.scanstack",
 	};
 	struct gobin_func f;
-	int err = begin_plan(gb, plan);
+	int err = plan__begin(gb, plan);
 
 	if (err)
 		return err;
@@ -327,7 +320,7 @@ int probe_plan__stack(const struct gobin *gb, struct probe_plan *plan)
 		return -ENOTSUP;
 	}
 	for (size_t i = 0; i < sizeof(callers) / sizeof(callers[0]); i++) {
-		if (is_inlined_into(gb, &callee, 1, callers[i])) {
+		if (plan__is_inlined(gb, &callee, 1, callers[i])) {
 			snprintf(plan->why, sizeof(plan->why), COPYSTACK " is inlined into %s: "
 				 "copies would be missed", callers[i]);
 			return -ENOTSUP;
@@ -336,7 +329,7 @@ int probe_plan__stack(const struct gobin *gb, struct probe_plan *plan)
 	err = add_begin(plan, gb, &f, PROBE_STACK_PUSH, PROBE_STACK_CHECK);
 	if (add_end(plan, gb, &f, PROBE_STACK_END))
 		err = -ENOTSUP;
-	return end_plan(plan, err);
+	return plan__end(plan, err);
 }
 
 int probe_plan__add(struct probe_plan *plan, const struct probe_plan *group)
@@ -350,6 +343,8 @@ int probe_plan__add(struct probe_plan *plan, const struct probe_plan *group)
 		plan->caller_start = group->caller_start;
 		plan->caller_end = group->caller_end;
 	}
+	if (group->globals.cycles)
+		plan->globals = group->globals;
 	return 0;
 }
 
@@ -423,4 +418,5 @@ void probe_plan__config(const struct probe_plan *plan, const struct gobin *gb, u
 	cfg->id_mask = ~0ULL;
 	fill_classes(gb, cfg);
 	fill_goroutine(gb, bias, cfg);
+	plan_gc__config(plan, gb, bias, cfg);
 }

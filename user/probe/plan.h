@@ -11,6 +11,7 @@
 
 #include "gobin/gobin.h"
 #include "gotrace/config.h"
+#include "probe/globals.h"
 #include "probe/site.h"
 
 /* The BPF program that a probe runs: bpf/gotrace.bpf.c. */
@@ -21,7 +22,8 @@ enum probe_prog {
 	PROBE_STACK_PUSH = 3,
 	PROBE_STACK_CHECK = 4,
 	PROBE_STACK_END = 5,
-	PROBE_PROG_MAX = 6,
+	PROBE_GC = 6,
+	PROBE_PROG_MAX = 7,
 };
 
 #define PROBE_BYTES 24
@@ -34,18 +36,24 @@ struct probe_point {
 	uint64_t offset;		/* the probe's offset in the file */
 	uint8_t bytes[PROBE_BYTES];	/* the function's first bytes, for people */
 	uint32_t nbytes;
+	uint16_t event, cond;		/* of PROBE_GC: enum gt_site_event, GT_COND_ */
 	uint32_t proven;		/* bytes from the entry on that must be in memory as in the file */
 	char why[PROBE_WHY_MAX];	/* not "": refused, and why */
 };
 
-/* Go 1.26 with specialised allocators of every small class needs 69; stack copies need 2. */
-#define PROBE_POINTS_MAX 98
+/*
+ * Go 1.26 with specialised allocators of every small class needs 69, stack copies need 2, the
+ * collector some 35.
+ */
+#define PROBE_POINTS_MAX 144
 
 struct probe_plan {
 	struct probe_point points[PROBE_POINTS_MAX];
 	int npoints;
 	uint64_t caller_start, caller_end; /* whose calls PROBE_ALLOC_DIRECT leaves out; 0: unused */
+	struct probe_globals globals;
 	char why[PROBE_WHY_MAX];	/* why there is no plan; "" if there is one */
+	char missing[PROBE_WHY_MAX];	/* what of the group goes without, and why; "" if nothing */
 };
 
 /*
@@ -67,6 +75,15 @@ int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan);
  * and shrinkstack. It runs on a system stack, so its own stack check never leads to a copy.
  */
 int probe_plan__stack(const struct gobin *gb, struct probe_plan *plan);
+
+/*
+ * Plans the probes on the collector: stop-the-world pauses (without them there is no plan), threads that
+ * are late for them, assists, sweeping, cycle starts and barriers, of which each is left out, and named
+ * in plan->missing, where it has no safe place.
+ *
+ * Source: runtime/proc.go, mgc.go, mgcmark.go, mgcsweep.go, signal_unix.go of Go 1.18 to 1.27.
+ */
+int probe_plan__gc(const struct gobin *gb, struct probe_plan *plan);
 
 /* Appends the points of a group's plan to those of a trace. -ENOTSUP: more than there is room for. */
 int probe_plan__add(struct probe_plan *plan, const struct probe_plan *group);

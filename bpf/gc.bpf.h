@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The collector: stop-the-world pauses, the threads that were late for them, and what call sites wait
+ * for. All sites run one program; cfg.sites says what each is.
+ *
+ * A stop goes through stopTheWorldWithSema and startTheWorldWithSema (runtime/proc.go), both on the
+ * system stack of the requesting thread, one at a time for the process:
+ *
+ *	STOP		who asks, and why; from here on threads are looked at
+ *	SIGNAL		a thread that still runs has taken a preemption signal: what was it doing?
+ *	YIELD		a thread has stopped; if that is late, an event
+ *	RESTART		from Go 1.23 on its arguments are the runtime's own times
+ *	RESTARTED	returns when the world runs again; the event of the pause
+ */
+#ifndef GOTRACE_GC_BPF_H
+#define GOTRACE_GC_BPF_H
+
+/* In a struct ucontext: rbp, rbx, rdx, rax, rcx, rsp, rip (linux/uapi/asm/sigcontext.h). */
+#define UCONTEXT_RBP 0x78
+#define UCONTEXT_REGS 7
+
+/* runtime.sigctxt: info, then ctxt. */
+#define SIGCTXT_CONTEXT 8
+
+/* Flags of the ring buffer's helpers: linux/uapi/bpf.h. */
+#define RB_NO_WAKEUP	1
+#define RB_FORCE_WAKEUP 2
+#define RB_AVAIL_DATA	0
+
+/* Wake the reader when so much of the ring is full; else it comes by itself. */
+#define RING_WAKE (1 << 18)
+
+static __always_inline __u64 read_u64(__u64 addr)
+{
+	__u64 v = 0;
+
+	bpf_probe_read_user(&v, sizeof(v), (void *)addr);
+	return v;
+}
+
+/* The goroutine on whose behalf the system stack g0 works, 0 if there is none. */
+static __always_inline __u64 curg_of(__u64 g0)
+{
+	__u64 m = read_u64(g0 + cfg.g_m);
+
+	return m ? read_u64(m + cfg.m_curg) : 0;
+}
+
+static __always_inline __u64 task_field(__u32 offset)
+{
+	__u64 v = 0;
+
+	if (offset)
+		bpf_probe_read_kernel(&v, sizeof(v), (void *)(bpf_get_current_task() + offset));
+	return v;
+}
+
+/* When this thread came onto its CPU, on CLOCK_MONOTONIC; 0: unknown. */
+static __always_inline __u64 arrived_ns(void)
+{
+	__s64 offset = volatile_of(sched_offset);
+
+	return cfg.task.last_arrival && offset ? task_field(cfg.task.last_arrival) + offset : 0;
+}
+
+static __always_inline __u64 page_faults(void)
+{
+	return task_field(cfg.task.min_flt) + task_field(cfg.task.maj_flt);
+}
+
+/* Walks and publishes. Returns KEPT or the cause why the stack is lost. */
+static __always_inline __u32 keep_stack(struct gt_cpu *cpu, struct walk *w)
+{
+	__u32 cause = walk_alone(cpu, w) ? publish_stack(cpu, w) : GT_LOST_CONTENDED;
+
+	if (w->cut)
+		count_cut(cpu, w->cut);
+	return cause;
+}
+
+static __always_inline int send(void *event, __u32 size)
+{
+	__u64 flags = RB_NO_WAKEUP;
+
+	if (bpf_ringbuf_query(&events, RB_AVAIL_DATA) > RING_WAKE)
+		flags = RB_FORCE_WAKEUP;
+	return bpf_ringbuf_output(&events, event, size, flags);
+}
+
+/* Why the world is to be stopped. Before Go 1.21 by the caller, or else by what it wrote into m. */
+static __always_inline void read_reason(struct gt_cpu *cpu, struct gt_pause *p, __u64 reason, __u64 m)
+{
+	__u64 caller = volatile_of(cpu->stack.pc[1]), text[2] = { 0 };
+	__u32 n;
+
+	if (cfg.stop_has_reason) {
+		p->reason = reason & 0xff;
+	} else if (caller - cfg.gcstart_start < cfg.gcstart_end - cfg.gcstart_start) {
+		p->reason = 2;
+	} else if (caller - cfg.gcmarkdone_start < cfg.gcmarkdone_end - cfg.gcmarkdone_start) {
+		p->reason = 1;
+	} else if (!bpf_probe_read_user(text, sizeof(text), (void *)(m + cfg.m_preemptoff)) && text[0]) {
+		n = (__u32)volatile_of(text[1]);
+		if (n < sizeof(p->text))
+			bpf_probe_read_user(p->text, n, (void *)text[0]);
+	}
+}
+
+static __noinline int stop_begin(struct pt_regs *ctx)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slot = 0;
+	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
+	struct gt_pause *p = &stop.pause;
+	__u64 g0 = ctx->r14, curg = curg_of(g0), key = curg | GT_DELAY_GC_START;
+	struct goroutine g = { 0 };
+	struct walk w = { .tid = tid };
+	struct gt_pending *start;
+
+	if (!cpu || !volatile_of(tracing))
+		return 0;
+	if (stop.open)
+		count(cpu->pauses_unmatched, 1);
+	__builtin_memset(p, 0, sizeof(*p));
+	stop.seq++;
+	stop.open = 1;
+	stop.yield_ns = 0;
+	p->seq = stop.seq;
+	p->tid = tid;
+	p->cause = GT_LOST_UNREADABLE;
+	if (curg && read_goroutine(curg, &g)) {
+		p->goid = g.goid;
+		p->start = g.startpc;
+		w.ip = g.pc;
+		w.sp = g.sp;
+		w.bp = g.bp;
+		begin_of_left(&w, &g);
+		p->cause = keep_stack(cpu, &w);
+		p->stack = w.id;
+		p->check = w.check;
+	}
+	read_reason(cpu, p, ctx->ax, read_u64(g0 + cfg.g_m));
+	start = bpf_map_lookup_elem(&pending, &key);
+	if (start)
+		p->trigger = (__u32)start->owner + 1;
+	if (cfg.heap_live)
+		p->heap_begin = read_u64(cfg.heap_live);
+	p->requested_ns = bpf_ktime_get_ns();
+	/* Last: the threads look at this. */
+	volatile_of(stop.begin_ns) = p->requested_ns;
+	return 0;
+}
+
+static __always_inline int restart_begin(struct pt_regs *ctx)
+{
+	__u64 now = bpf_ktime_get_ns();
+	__u32 slot = 0;
+	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
+	struct gt_pause *p = &stop.pause;
+
+	if (!cpu || !stop.open) {
+		if (cpu && volatile_of(tracing))
+			count(cpu->pauses_unmatched, 1);
+		return 0;
+	}
+	volatile_of(stop.begin_ns) = 0;
+	p->restarting_ns = now;
+	p->yield_ns = volatile_of(stop.yield_ns);
+	p->arrived_ns = arrived_ns();
+	p->head.time_ns = p->requested_ns;
+	if (cfg.restart_args >= GT_RESTART_START) {
+		p->reason = ctx->bx & 0xff;
+		p->head.time_ns = ctx->cx;
+	}
+	if (cfg.restart_args >= GT_RESTART_ALL)
+		p->stopped_ns = ctx->di;
+	if (cfg.heap_live)
+		p->heap_end = read_u64(cfg.heap_live);
+	if (cfg.cycles)
+		p->cycle = (__u32)read_u64(cfg.cycles);
+	return 0;
+}
+
+static __always_inline int restart_end(struct pt_regs *ctx)
+{
+	__u32 slot = 0;
+	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
+	struct gt_pause *p = &stop.pause;
+
+	if (!cpu || !stop.open || !p->restarting_ns) {
+		if (cpu && volatile_of(tracing))
+			count(cpu->pauses_unmatched, 1);
+		return 0;
+	}
+	stop.open = 0;
+	p->restarted_ns = ctx->ax;
+	p->head.kind = GT_EVENT_PAUSE;
+	p->head.size = sizeof(*p);
+	count(cpu->pauses_seen, 1);
+	if (send(p, sizeof(*p)))
+		count(cpu->pauses_lost, 1);
+	return 0;
+}
+
+/* A thread that has to stop took a preemption signal: where it was, and since when it runs. */
+static __noinline int signal_hit(struct pt_regs *ctx)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slot = 0;
+	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
+	struct running *r, fresh = { 0 };
+	__u64 regs[UCONTEXT_REGS], now = bpf_ktime_get_ns(), gp = ctx->ax, context;
+	struct walk w = { .tid = tid, .interrupted = true };
+
+	if (!cpu || !volatile_of(stop.begin_ns))
+		return 0;
+	context = read_u64(ctx->bx + SIGCTXT_CONTEXT);
+	if (bpf_probe_read_user(regs, sizeof(regs), (void *)(context + UCONTEXT_RBP)))
+		return 0;
+	r = bpf_map_lookup_elem(&runners, &tid);
+	if (!r) {
+		bpf_map_update_elem(&runners, &tid, &fresh, BPF_ANY);
+		r = bpf_map_lookup_elem(&runners, &tid);
+		if (!r)
+			return 0;
+	}
+	if (r->seq != volatile_of(stop.seq)) {
+		r->seq = volatile_of(stop.seq);
+		r->samples = 0;
+		r->first_ns = now;
+		r->faults = page_faults();
+		r->goid = read_u64(gp + cfg.g_goid);
+		r->start = read_u64(gp + cfg.g_startpc);
+	}
+	w.ip = regs[6];
+	w.sp = regs[5];
+	w.bp = regs[0];
+	r->stack[0] = r->stack[1];
+	r->check[0] = r->check[1];
+	r->cause[0] = r->cause[1];
+	r->cause[1] = keep_stack(cpu, &w);
+	r->stack[1] = w.id;
+	r->check[1] = w.check;
+	r->samples++;
+	r->last_ns = now;
+	return 0;
+}
+
+/*
+ * Who left the stack of g0 last: mcall leaves the goroutine that called it just below where g0's own
+ * stack begins, for the function it calls (runtime/asm_amd64.s). 0 if that cannot be told.
+ */
+static __always_inline __u64 left_by(__u64 g0, struct goroutine *g)
+{
+	__u64 gp = read_u64(read_u64(g0 + cfg.g_sched_sp) - 8);
+
+	/* Somebody else runs it by now, or it is no g. */
+	if (!gp || gp & 7 || is_go_code(gp) || !read_goroutine(gp, g) || read_u64(gp + cfg.g_m))
+		return 0;
+	return g->sp - g->lo < g->hi - g->lo ? gp : 0;
+}
+
+/* The stack of a late thread that took no signal: of the goroutine it had run. */
+static __always_inline void describe_left(struct gt_cpu *cpu, struct gt_late *late, __u64 g0)
+{
+	struct goroutine g = { 0 };
+	struct walk w = { .tid = late->tid };
+	__u64 gp = curg_of(g0);
+
+	if (!(gp ? read_goroutine(gp, &g) : left_by(g0, &g)))
+		return;
+	late->goid = g.goid;
+	late->start = g.startpc;
+	w.ip = g.pc;
+	w.sp = g.sp;
+	w.bp = g.bp;
+	begin_of_left(&w, &g);
+	late->cause = keep_stack(cpu, &w);
+	late->stack = w.id;
+	late->check = w.check;
+}
+
+/*
+ * Of several signals the last but one is told: the last may be the one that worked, when the thread
+ * had already come to where it can be stopped.
+ */
+static __always_inline void describe_running(struct gt_late *late, const struct running *r)
+{
+	__u32 i = r->samples > 1 ? 0 : 1;
+
+	late->flags |= GT_LATE_SAMPLED;
+	late->first_ns = r->first_ns;
+	late->last_ns = r->last_ns;
+	late->goid = r->goid;
+	late->start = r->start;
+	late->stack = i ? r->stack[1] : r->stack[0];
+	late->check = i ? r->check[1] : r->check[0];
+	late->cause = i ? r->cause[1] : r->cause[0];
+	late->samples = r->samples;
+	late->faults = (__u32)(page_faults() - r->faults);
+}
+
+static __noinline int yield_hit(struct pt_regs *ctx, __u32 event)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slot = 0;
+	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
+	__u64 now = bpf_ktime_get_ns(), begin = volatile_of(stop.begin_ns);
+	struct gt_late late = { 0 };
+	struct running *r;
+
+	if (!cpu || !begin)
+		return 0;
+	volatile_of(stop.yield_ns) = now;
+	if (now - begin < cfg.longer_ns || now < begin)
+		return 0;
+	late.head.kind = GT_EVENT_LATE;
+	late.head.size = sizeof(late);
+	late.head.time_ns = now;
+	late.begin_ns = begin;
+	late.arrived_ns = arrived_ns();
+	late.seq = volatile_of(stop.seq);
+	late.tid = tid;
+	late.cause = GT_LOST_UNREADABLE;
+	late.flags = event == GT_SITE_YIELD_SYSCALL ? GT_LATE_SYSCALL : 0;
+	r = bpf_map_lookup_elem(&runners, &tid);
+	if (r && r->seq == late.seq && r->samples)
+		describe_running(&late, r);
+	else
+		describe_left(cpu, &late, ctx->r14);
+	if (send(&late, sizeof(late)))
+		count(cpu->lates_lost, 1);
+	return 0;
+}
+
+/* A goroutine's, or of what runs on a system stack without blocking, the thread's own. */
+static __always_inline __u64 pending_key(__u64 g, __u32 kind)
+{
+	return g | kind;
+}
+
+static __noinline int delay_begin(struct pt_regs *ctx, __u32 kind)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slot = 0;
+	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
+	__u64 key = pending_key(ctx->r14, kind);
+	struct gt_pending p = { .owner = ctx->ax, .cause = KEPT };
+	struct walk w = { .tid = tid, .ip = ctx->ip, .sp = ctx->sp, .bp = ctx->bp };
+
+	if (!cpu || !volatile_of(tracing))
+		return 0;
+	if (kind != GT_DELAY_WORK) {
+		count(cpu->delays_seen, 1);
+		if (bpf_map_lookup_elem(&pending, &key))
+			count(cpu->delays_unended, 1);
+		if (kind == GT_DELAY_SWEEP)
+			begin_at_frame(&w, ctx->bp);
+		p.cause = keep_stack(cpu, &w);
+		p.stack = w.id;
+		p.check = w.check;
+	}
+	p.begin_ns = bpf_ktime_get_ns();
+	if (bpf_map_update_elem(&pending, &key, &p, BPF_ANY) && kind != GT_DELAY_WORK)
+		count(cpu->delays_lost[GT_LOST_ALLOCS_FULL].objects, 1);
+	return 0;
+}
+
+/* As add_growth(): the maximum is not atomic. */
+static __always_inline __u32 add_delay(const struct gt_pending *p, __u32 kind, __u64 ns)
+{
+	struct gt_delay_key key = { .stack = p->stack, .kind = kind };
+	struct gt_delay_val first = { .check = p->check }, *val;
+
+	if (p->cause < GT_LOST_MAX)
+		return p->cause;
+	val = bpf_map_lookup_elem(&delays, &key);
+	if (!val) {
+		bpf_map_update_elem(&delays, &key, &first, BPF_NOEXIST);
+		val = bpf_map_lookup_elem(&delays, &key);
+	}
+	if (!val)
+		return GT_LOST_ALLOCS_FULL;
+	if (!val->check)
+		val->check = p->check;
+	if (val->check != p->check)
+		return GT_LOST_COLLISION;
+	count(val->count, 1);
+	count(val->ns, ns);
+	count(val->work_ns, volatile_of(p->work_ns));
+	if (ns > volatile_of(val->max_ns))
+		volatile_of(val->max_ns) = ns;
+	return KEPT;
+}
+
+static __noinline int delay_end(struct pt_regs *ctx, __u32 kind)
+{
+	__u64 now = bpf_ktime_get_ns(), key = pending_key(ctx->r14, kind), whole;
+	__u32 slot = 0, cause;
+	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
+	struct gt_pending *p = bpf_map_lookup_elem(&pending, &key), *assist;
+
+	if (!cpu)
+		return 0;
+	if (!p) {
+		if (volatile_of(tracing) && kind != GT_DELAY_WORK)
+			count(cpu->delays_unbegun, 1);
+		return 0;
+	}
+	if (kind == GT_DELAY_WORK) {
+		whole = pending_key(p->owner, GT_DELAY_ASSIST);
+		assist = bpf_map_lookup_elem(&pending, &whole);
+		if (assist)
+			assist->work_ns += now - p->begin_ns;
+	} else {
+		cause = add_delay(p, kind, now - p->begin_ns);
+		if (cause < GT_LOST_MAX)
+			count(cpu->delays_lost[cause].objects, 1);
+	}
+	bpf_map_delete_elem(&pending, &key);
+	return 0;
+}
+
+/* Do the flags send the conditional jump at the probe the way that counts? */
+static __always_inline bool goes(const struct pt_regs *ctx, __u32 cond)
+{
+	bool cf = ctx->flags & 1, pf = ctx->flags & 4, zf = ctx->flags & 0x40;
+	bool sf = ctx->flags & 0x80, of = ctx->flags & 0x800, taken = false;
+
+	switch (cond & 0xe) {
+	case 0x0:
+		taken = of;
+		break;
+	case 0x2:
+		taken = cf;
+		break;
+	case 0x4:
+		taken = zf;
+		break;
+	case 0x6:
+		taken = cf || zf;
+		break;
+	case 0x8:
+		taken = sf;
+		break;
+	case 0xa:
+		taken = pf;
+		break;
+	case 0xc:
+		taken = sf != of;
+		break;
+	case 0xe:
+		taken = zf || sf != of;
+		break;
+	}
+	if (cond & 1)
+		taken = !taken;
+	return taken == ((cond & GT_COND_TAKEN) != 0);
+}
+
+static __always_inline int gc_event(struct pt_regs *ctx, __u32 event)
+{
+	switch (event) {
+	case GT_SITE_STOP:
+		return stop_begin(ctx);
+	case GT_SITE_STOPPED:
+		if (stop.open)
+			stop.pause.stopped_ns = bpf_ktime_get_ns();
+		return 0;
+	case GT_SITE_RESTART:
+		return restart_begin(ctx);
+	case GT_SITE_RESTARTED:
+		return restart_end(ctx);
+	case GT_SITE_YIELD:
+	case GT_SITE_YIELD_SYSCALL:
+		return yield_hit(ctx, event);
+	case GT_SITE_SIGNAL:
+		return signal_hit(ctx);
+	default:
+		return event >= GT_SITE_END ? delay_end(ctx, event - GT_SITE_END)
+					    : delay_begin(ctx, event - GT_SITE_BEGIN);
+	}
+}
+
+static __always_inline int gc_hit(struct pt_regs *ctx)
+{
+	__u32 slot = 0, event, cond;
+	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
+	__u32 i = (__u32)((ctx->ip * cfg.site_mul) >> (64 - GT_SITE_BITS));
+
+	keep_own_stack(ctx);
+	i &= GT_SITES - 1;
+	event = cfg.sites[i].event;
+	cond = cfg.sites[i].cond;
+	if (!cpu || cfg.sites[i].addr != ctx->ip)
+		return 0;
+	count(cpu->gc_hits, 1);
+	if (cond != GT_COND_ALWAYS && !goes(ctx, cond))
+		return 0;
+	return gc_event(ctx, event);
+}
+
+#endif /* GOTRACE_GC_BPF_H */

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where the collector is watched. Most functions here have several returns and none of them an
+ * instruction that all ways pass, so their ends are sets of instructions (probe/flow.h); the two that
+ * hand over results are probed on the return itself, which is dear, and rare.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe/flow.h"
+#include "probe/plan_parts.h"
+
+#define ENDS_MAX 16
+
+struct part {
+	const char *what;		/* for people */
+	const char *func[2];		/* the name, and that of other versions */
+	uint16_t begin;			/* enum gt_site_event */
+	uint16_t end;			/* 0: none */
+	const char *caller;		/* in which a profile-guided build might have inlined it */
+};
+
+static const struct part delays[] = {
+	{ "mark assists", { "runtime.gcAssistAlloc" }, GT_SITE_BEGIN + GT_DELAY_ASSIST,
+	  GT_SITE_END + GT_DELAY_ASSIST, "runtime.mallocgc" },
+	{ "the work of mark assists", { "runtime.gcAssistAlloc1" }, GT_SITE_BEGIN + GT_DELAY_WORK,
+	  GT_SITE_END + GT_DELAY_WORK, "runtime.gcAssistAlloc" },
+	{ "starts of GC cycles", { "runtime.gcStart" }, GT_SITE_BEGIN + GT_DELAY_GC_START,
+	  GT_SITE_END + GT_DELAY_GC_START, "runtime.mallocgc" },
+	{ "ragged barriers", { "runtime.forEachPInternal", "runtime.forEachP" },
+	  GT_SITE_BEGIN + GT_DELAY_BARRIER, GT_SITE_END + GT_DELAY_BARRIER, "runtime.gcMarkDone" },
+};
+
+static const struct part yields[] = {
+	{ "threads that stop", { "runtime.gcstopm" }, GT_SITE_YIELD, 0, "runtime.schedule" },
+	{ "what late threads ran", { "runtime.doSigPreempt" }, GT_SITE_SIGNAL, 0,
+	  "runtime.sighandler" },
+	{ "threads that stop in system calls",
+	  { "runtime.entersyscallHandleGCWait", "runtime.entersyscall_gcwait" },
+	  GT_SITE_YIELD_SYSCALL, 0, "runtime.reentersyscall" },
+};
+
+static int find(const struct gobin *gb, const struct part *part, struct gobin_func *f)
+{
+	for (int i = 0; i < 2 && part->func[i]; i++)
+		if (!gobin__func_by_name(gb, part->func[i], f))
+			return 0;
+	return -ENOENT;
+}
+
+/* A point of the collector's program at offset of func; proven bytes must be in memory as in the file. */
+static int add_site(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
+		    uint32_t offset, uint16_t event, uint16_t cond, uint32_t proven)
+{
+	const uint8_t *code;
+	size_t len = 0;
+	struct probe_point *p = plan__new_point(plan, gb, func, &code, &len);
+
+	if (!p || !code)
+		return -ENOTSUP;
+	p->prog = PROBE_GC;
+	p->event = event;
+	p->cond = cond;
+	p->proven = proven;
+	if (plan__place(gb, p, offset))
+		return -ENOTSUP;
+	for (const struct probe_point *q = plan->points; q < p; q++) {
+		if (q->vaddr != p->vaddr)
+			continue;
+		snprintf(p->why, sizeof(p->why), "begin and end at one instruction");
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+/* The function's code, or NULL with the reason in why. */
+static const uint8_t *code_of(const struct gobin *gb, const struct gobin_func *func, size_t *len,
+			      char *why)
+{
+	const uint8_t *code = gobin__bytes(gb, func->entry, len);
+
+	if (code && func->end > func->entry && *len > func->end - func->entry)
+		*len = func->end - func->entry;
+	if (!code)
+		snprintf(why, PROBE_WHY_MAX, "its code is not in the file");
+	return code;
+}
+
+static int add_begin(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
+		     uint16_t event, char *why)
+{
+	struct probe_site site = { 0 };
+	size_t len;
+	const uint8_t *code = code_of(gb, func, &len, why);
+
+	if (!code || probe_site__find(code, len, func->entry, &site, why))
+		return -ENOTSUP;
+	/* The stack check's jump, taken, leads to a new start; its condition is below or equal, 6. */
+	return add_site(plan, gb, func, site.offset, event,
+			site.kind == PROBE_SITE_CHECK ? GT_COND_NOT_TAKEN | 6 : GT_COND_ALWAYS,
+			site.offset + 1);
+}
+
+static int add_exits(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
+		     uint16_t event, char *why)
+{
+	struct probe_flow_exit exits[ENDS_MAX];
+	uint32_t size;
+	size_t len;
+	const uint8_t *code = code_of(gb, func, &len, why);
+	int n = code ? probe_flow__exits(code, len, exits, ENDS_MAX, &size, why) : -ENOTSUP;
+
+	for (int i = 0; i < n; i++)
+		if (add_site(plan, gb, func, exits[i].offset, event, exits[i].cond, size))
+			return -ENOTSUP;
+	return n < 0 ? -ENOTSUP : 0;
+}
+
+static int add_returns(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
+		       uint16_t event, char *why)
+{
+	uint32_t returns[ENDS_MAX], size;
+	size_t len;
+	const uint8_t *code = code_of(gb, func, &len, why);
+	int n = code ? probe_flow__returns(code, len, returns, ENDS_MAX, &size, why) : -ENOTSUP;
+
+	for (int i = 0; i < n; i++)
+		if (add_site(plan, gb, func, returns[i], event, GT_COND_ALWAYS, size))
+			return -ENOTSUP;
+	return n < 0 ? -ENOTSUP : 0;
+}
+
+/* Takes back the points from n on, and says what goes without them. */
+static void leave_out(struct probe_plan *plan, int n, const char *what, const char *why)
+{
+	size_t used = strlen(plan->missing);
+
+	for (int i = n; i < plan->npoints && !*why; i++)
+		why = plan->points[i].why;
+	snprintf(plan->missing + used, sizeof(plan->missing) - used, "%s%s (%.120s)",
+		 used ? "; " : "", what, *why ? why : "no room for its probes");
+	plan->npoints = n;
+}
+
+static void add_part(const struct gobin *gb, struct probe_plan *plan, const struct part *part)
+{
+	char why[PROBE_WHY_MAX] = "";
+	int n = plan->npoints, err;
+	struct gobin_func f;
+
+	if (find(gb, part, &f)) {
+		snprintf(why, sizeof(why), "the function %s is missing", part->func[0]);
+		err = -ENOTSUP;
+	} else if (plan__is_inlined(gb, part->func, part->func[1] ? 2 : 1, part->caller)) {
+		snprintf(why, sizeof(why), "%s is inlined into %s", f.name, part->caller);
+		err = -ENOTSUP;
+	} else {
+		err = add_begin(plan, gb, &f, part->begin, why);
+		if (!err && part->end)
+			err = add_exits(plan, gb, &f, part->end, why);
+	}
+	if (err)
+		leave_out(plan, n, part->what, why);
+}
+
+/*
+ * Sweeping to make up for what is allocated: each call of sweepone in deductSweepCredit. Where there is
+ * no debt there is no hit.
+ */
+static void add_sweep(const struct gobin *gb, struct probe_plan *plan)
+{
+	struct probe_flow_call call = { 0 };
+	struct gobin_func f, sweepone;
+	char why[PROBE_WHY_MAX] = "";
+	const uint8_t *code;
+	size_t len;
+	int n = plan->npoints, err = -ENOTSUP;
+
+	if (gobin__func_by_name(gb, "runtime.deductSweepCredit", &f) ||
+	    gobin__func_by_name(gb, "runtime.sweepone", &sweepone)) {
+		snprintf(why, sizeof(why), "the function runtime.deductSweepCredit is missing");
+	} else {
+		code = code_of(gb, &f, &len, why);
+		if (code && !probe_flow__call(code, len, f.entry, sweepone.entry, &call, why) &&
+		    !add_site(plan, gb, &f, call.offset, GT_SITE_BEGIN + GT_DELAY_SWEEP,
+			      GT_COND_ALWAYS, call.size))
+			err = add_site(plan, gb, &f, call.after, GT_SITE_END + GT_DELAY_SWEEP,
+				       GT_COND_ALWAYS, call.size);
+	}
+	if (err)
+		leave_out(plan, n, "sweeping", why);
+}
+
+static int plan_pauses(const struct gobin *gb, struct probe_plan *plan)
+{
+	static const char *const names[] = {
+		"runtime.stopTheWorldWithSema", "runtime.startTheWorldWithSema",
+	};
+	struct gobin_func f[2];
+	int err = 0;
+
+	for (int i = 0; i < 2; i++) {
+		if (gobin__func_by_name(gb, names[i], &f[i])) {
+			snprintf(plan->why, sizeof(plan->why), "the function %s is missing", names[i]);
+			return -ENOTSUP;
+		}
+	}
+	err = add_begin(plan, gb, &f[0], GT_SITE_STOP, plan->why);
+	if (!err && gobin__info(gb)->minor < 23)
+		err = add_returns(plan, gb, &f[0], GT_SITE_STOPPED, plan->why);
+	if (!err)
+		err = add_begin(plan, gb, &f[1], GT_SITE_RESTART, plan->why);
+	if (!err)
+		err = add_returns(plan, gb, &f[1], GT_SITE_RESTARTED, plan->why);
+	return err;
+}
+
+int probe_plan__gc(const struct gobin *gb, struct probe_plan *plan)
+{
+	int err = plan__begin(gb, plan);
+
+	if (!err)
+		err = plan_pauses(gb, plan);
+	if (err)
+		return plan__end(plan, err);
+	for (size_t i = 0; i < sizeof(yields) / sizeof(yields[0]); i++)
+		add_part(gb, plan, &yields[i]);
+	for (size_t i = 0; i < sizeof(delays) / sizeof(delays[0]); i++)
+		add_part(gb, plan, &delays[i]);
+	add_sweep(gb, plan);
+	probe_globals__find(gb, &plan->globals);
+	return 0;
+}
+
+static uint32_t slot_of(uint64_t addr, uint64_t mul)
+{
+	return (uint32_t)((addr * mul) >> (64 - GT_SITE_BITS));
+}
+
+/* Puts the sites into the table; false if two of them want one slot. */
+static bool fill_sites(const struct probe_plan *plan, uint64_t bias, uint64_t mul, struct gt_site *sites)
+{
+	memset(sites, 0, GT_SITES * sizeof(*sites));
+	for (int i = 0; i < plan->npoints; i++) {
+		const struct probe_point *p = &plan->points[i];
+		struct gt_site *site = &sites[slot_of(p->vaddr + bias, mul)];
+
+		if (p->prog != PROBE_GC)
+			continue;
+		if (site->addr)
+			return false;
+		*site = (struct gt_site){ p->vaddr + bias, p->event, p->cond };
+	}
+	return true;
+}
+
+static void range_of(const struct gobin *gb, const char *name, uint64_t bias, __gt_u64 *start,
+		     __gt_u64 *end)
+{
+	struct gobin_func f;
+
+	if (gobin__func_by_name(gb, name, &f))
+		return;
+	*start = f.entry + bias;
+	*end = f.end + bias;
+}
+
+void plan_gc__config(const struct probe_plan *plan, const struct gobin *gb, uint64_t bias,
+		     struct gt_config *cfg)
+{
+	const struct gobin_runtime *rt = gobin__runtime(gb);
+	int minor = gobin__info(gb)->minor;
+
+	cfg->m_curg = rt->m_curg;
+	cfg->m_preemptoff = rt->m_preemptoff;
+	cfg->stop_has_reason = minor >= 21;
+	cfg->restart_args = minor >= 23 ? GT_RESTART_ALL : minor == 22 ? GT_RESTART_START
+								      : GT_RESTART_NONE;
+	if (plan->globals.cycles) {
+		cfg->heap_live = plan->globals.heap_live + bias;
+		cfg->cycles = plan->globals.cycles + bias;
+	}
+	range_of(gb, "runtime.gcStart", bias, &cfg->gcstart_start, &cfg->gcstart_end);
+	range_of(gb, "runtime.gcMarkDone", bias, &cfg->gcmarkdone_start, &cfg->gcmarkdone_end);
+	/* Some fifty of 256 slots: one odd multiplier in a few hundred keeps them apart. */
+	cfg->site_mul = 0x9e3779b97f4a7c15ULL;
+	while (!fill_sites(plan, bias, cfg->site_mul, cfg->sites))
+		cfg->site_mul = cfg->site_mul * 0xd1342543de82ef95ULL + 2;
+}

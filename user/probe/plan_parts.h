@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What plan.c (allocations, stack growth) and plan_gc.c (the collector) share. */
+#ifndef GOTRACE_PROBE_PLAN_PARTS_H
+#define GOTRACE_PROBE_PLAN_PARTS_H
+
+#include "probe/plan.h"
+
+/* An empty plan. -ENOTSUP for a binary of which too little is known. */
+int plan__begin(const struct gobin *gb, struct probe_plan *plan);
+/* Says why there is no plan, if that lies with a point. Returns err. */
+int plan__end(struct probe_plan *plan, int err);
+
+/* A new point on func, with *code and *len to look for its place in. NULL: refused. */
+struct probe_point *plan__new_point(struct probe_plan *plan, const struct gobin *gb,
+				    const struct gobin_func *func, const uint8_t **code,
+				    size_t *len);
+/* Puts the point at offset of its function. 0 or -ENOTSUP. */
+int plan__place(const struct gobin *gb, struct probe_point *p, uint32_t offset);
+
+/*
+ * Has the compiler inlined one of n callees into caller? Profile-guided builds do that; a probe on the
+ * callee then misses the copies.
+ */
+bool plan__is_inlined(const struct gobin *gb, const char *const *callees, int n, const char *caller);
+
+/* The part of probe_plan__config() that is about the collector. */
+void plan_gc__config(const struct probe_plan *plan, const struct gobin *gb, uint64_t bias,
+		     struct gt_config *cfg);
+
+#endif /* GOTRACE_PROBE_PLAN_PARTS_H */
