@@ -139,6 +139,21 @@ static int add_synthetic(struct flats *b, struct flat *f, const char *func, uint
 	return 0;
 }
 
+/* Is the i-th pc of the stack to be looked up as it is, not as a return address? */
+static bool is_exact(const struct flat *f, uint32_t i)
+{
+	return i == 0 && f->key.mode != FLAT_RETURN;
+}
+
+/* Is it no frame at all? */
+static bool is_stray(const struct flats *b, const struct model_stack *s, const struct flat *f,
+		     uint32_t i)
+{
+	if (i != 1 || f->key.mode != FLAT_SAMPLED)
+		return false;
+	return !b->names->frameless || !b->names->frameless(b->names->ctx, s->pc[0]);
+}
+
 /* Resolves all pcs of the stack and lays their frames out one after the other. */
 static int expand(struct flats *b, const struct model_stack *s, struct flat *f)
 {
@@ -146,7 +161,10 @@ static int expand(struct flats *b, const struct model_stack *s, struct flat *f)
 	int n = 0, err;
 
 	for (uint32_t i = 0; i < s->nframes; i++) {
-		err = resolve_pc(b, s->pc[i], i == 0 && f->key.probed, &e[i]);
+		e[i] = NULL;
+		if (is_stray(b, s, f, i))
+			continue;
+		err = resolve_pc(b, s->pc[i], is_exact(f, i), &e[i]);
 		if (err)
 			return err;
 		n += e[i]->n;
@@ -160,10 +178,9 @@ static int expand(struct flats *b, const struct model_stack *s, struct flat *f)
 		return -ENOMEM;
 
 	for (uint32_t i = 0; i < s->nframes; i++) {
-		bool exact = i == 0 && f->key.probed;
-		uint64_t addr = !exact && s->pc[i] ? s->pc[i] - 1 : s->pc[i];
+		uint64_t addr = !is_exact(f, i) && s->pc[i] ? s->pc[i] - 1 : s->pc[i];
 
-		for (int k = 0; k < e[i]->n; k++) {
+		for (int k = 0; e[i] && k < e[i]->n; k++) {
 			f->frames[f->nframes] = e[i]->frames[k];
 			f->pcs[f->nframes] = addr;
 			f->ids[f->nframes] = e[i]->ids[k];
@@ -225,9 +242,9 @@ static int flatten(struct flats *b, struct flat *f)
 	return 0;
 }
 
-int flat__find(struct flats *b, uint64_t id, bool probed, const struct flat **out)
+int flat__find(struct flats *b, uint64_t id, enum flat_mode mode, const struct flat **out)
 {
-	const struct flat_key key = { .id = id, .probed = probed };
+	const struct flat_key key = { .id = id, .mode = mode };
 	struct flat *f;
 	int err;
 

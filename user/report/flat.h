@@ -16,8 +16,19 @@ struct frame_id {
 	UT_hash_handle hh;
 };
 
+/* What the first frames of a stack are, and with them how they are looked up. */
+enum flat_mode {
+	FLAT_RETURN = 0,		/* return addresses like the others */
+	FLAT_PROBED = 1,		/* the first is the probed instruction */
+	/*
+	 * The first is the instruction that was interrupted, the second what lay on top of the stack:
+	 * a return address only if that function has no frame there. Else it is left out.
+	 */
+	FLAT_SAMPLED = 2,
+};
+
 struct flat_key {
-	uint64_t id, probed;
+	uint64_t id, mode;
 };
 
 /* One stack, flattened. Of all frames the first ntrimmed are not shown. */
@@ -46,9 +57,9 @@ struct flats {
 
 /*
  * The stack of this id, flattened; one that the model does not have is missing, and has one unknown
- * frame. probed: the first pc is the probe's own, not a return address. -ENOMEM.
+ * frame. -ENOMEM.
  */
-int flat__find(struct flats *b, uint64_t id, bool probed, const struct flat **out);
+int flat__find(struct flats *b, uint64_t id, enum flat_mode mode, const struct flat **out);
 /*
  * Names the function at startpc. The compiler's wrappers have no name here, and `go f(x)` starts one:
  * then it is the outermost function of f, the stack that is shown; "[unknown]" at worst. -ENOMEM.
