@@ -105,6 +105,7 @@ struct report_sample {
 	const uint64_t *pcs;
 	int nframes;
 	int ntrimmed;			/* runtime frames left out in front of frames[0] */
+	const char *leaf;		/* function of the first of them; "" if there is none */
 	bool cut;			/* the stack ends before the goroutine's root */
 	/* Of an allocation; else "" and 0. */
 	const char *type;		/* "" for untyped bytes */
@@ -136,10 +137,10 @@ struct report_profile {
 	struct report_set alloc;
 	struct report_set growth;	/* lost: copies of any kind, shrinks among them */
 	struct report_set shrink;	/* lost: always 0; stacks may be of one unknown frame */
-	/* Of the period as well; losses include the stacks missing from the model. */
+	/* Of the period as well. Stacks of pauses and late threads may be of one unknown frame. */
 	struct report_set pause;	/* by stack of the requester and reason */
-	struct report_set late;		/* who stopped last; stacks may be of one unknown frame */
-	struct report_set delay;	/* assists, sweeping, cycle starts, barriers */
+	struct report_set late;		/* who stopped last, by stack, how, and function trimmed */
+	struct report_set delay;	/* assists, ...; losses include the stacks missing from the model */
 	/* The longest pauses since the start, longest first, and the stacks of both sides. */
 	struct report_pause {
 		const struct model_pause *pause;
