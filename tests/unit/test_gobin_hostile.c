@@ -85,6 +85,15 @@ static void check_tiny(struct gobin *gb, int minor)
 	assert_int_equal(gobin__expand(gb, TINY_BASE + TINY_TEXT + 0x100, f, 4), -ENOENT);
 	assert_int_equal(gobin__expand(gb, TINY_BASE + TINY_TEXT + 0x90, f, 4), 1);
 	assert_true(f[0].wrapper);
+	assert_int_equal(gobin__sp_delta(gb, TINY_BASE + TINY_TEXT), 0);
+	assert_int_equal(gobin__sp_delta(gb, TINY_BASE + TINY_TEXT + 3), 0);
+	assert_int_equal(gobin__sp_delta(gb, TINY_BASE + TINY_TEXT + 4), 24);
+	assert_int_equal(gobin__sp_delta(gb, TINY_BASE + TINY_TEXT + 0x3b), 24);
+	assert_int_equal(gobin__sp_delta(gb, TINY_BASE + TINY_TEXT + 0x3c), 0);
+	/* A function without the table, and what is no function. */
+	assert_int_equal(gobin__sp_delta(gb, TINY_BASE + TINY_TEXT + 0x40), -EBADMSG);
+	assert_int_equal(gobin__sp_delta(gb, TINY_BASE + TINY_TEXT + 0x100), -ENOENT);
+	assert_int_equal(gobin__sp_delta(gb, 0), -ENOENT);
 	/* Of two functions of one name the one that is no wrapper. */
 	assert_int_equal(gobin__func_by_name(gb, "runtime.asm", &fn), 0);
 	assert_true(fn.entry == TINY_BASE + TINY_TEXT + 0xc0 && fn.end == fn.entry + 0x40);

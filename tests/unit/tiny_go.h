@@ -164,6 +164,7 @@ static const uint8_t tiny_pctab[] = {
 	2,  0x80, 2, 0,				/* 1: file 0 for 0x100 bytes */
 	22, 0x10, 2, 0x10, 1, 0xe0, 1, 0,	/* 5: line 10, then 11, then 10 */
 	0,  8,	  2, 8,	   2, 0x10, 3, 0x20, 0, /* 13: index -1; 0 at 8; 1 at 16; -1 at 32 */
+	2,  4,	  48, 0x38, 47, 4, 0,		/* 22: 0 pushed; 24 at 4; 0 again at 0x3c */
 };
 
 static inline size_t tiny_func(struct tiny *t, size_t off, uint32_t entry, uint32_t name,
@@ -174,6 +175,7 @@ static inline size_t tiny_func(struct tiny *t, size_t off, uint32_t entry, uint3
 
 	tiny_put(t, off, entry, 4);
 	tiny_put(t, off + 4, name, 4);
+	tiny_put(t, off + 16, inlines ? 22 : 0, 4);
 	tiny_put(t, off + 20, 1, 4);
 	tiny_put(t, off + 24, 5, 4);
 	tiny_put(t, off + 28, inlines ? 3 : 0, 4);
@@ -325,6 +327,8 @@ static inline void tiny_query_all(const struct gobin *gb, const uint64_t *addrs,
 
 		for (int k = 0; k < got; k++)
 			sum += strlen(frames[k].func) + strlen(frames[k].file);
+		got = gobin__sp_delta(gb, addrs[i]);
+		sum += got < 0 ? (size_t)-got : (size_t)got % 8;
 		gobin__func_at(gb, addrs[i], &f);
 		gobin__type(gb, addrs[i], &type);
 		gobin__type_name(gb, addrs[i], name, sizeof(name));

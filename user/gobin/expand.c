@@ -14,6 +14,8 @@
 #define PCDATA_INL_TREE_INDEX 2 /* internal/abi/symtab.go; the same in 1.18 to 1.27 */
 #define FUNCDATA_INL_TREE     3
 
+#define FUNC_PCSP 16 /* _func.pcsp, runtime/runtime2.go; the same in 1.18 to 1.27 */
+
 /* No compiler inlines this deep; a chain that does is a cycle in a damaged tree. */
 #define INLINE_DEPTH_MAX 1024
 
@@ -147,6 +149,25 @@ int gobin__expand(const struct gobin *gb, uint64_t vaddr, struct gobin_frame *fr
 			return -EBADMSG;
 	}
 	return max;
+}
+
+int gobin__sp_delta(const struct gobin *gb, uint64_t vaddr)
+{
+	uint32_t budget = GOBIN_PCVALUE_BUDGET, entry, tab;
+	struct span rec;
+	int32_t delta;
+	uint64_t i;
+	int err;
+
+	err = gobin_func_index(gb, vaddr, &i);
+	if (err)
+		return err;
+	if (!gobin_func_record(gb, i, &rec) || !span_u32(rec, 0, &entry) ||
+	    !span_u32(rec, FUNC_PCSP, &tab))
+		return -EBADMSG;
+	delta = gobin_pcvalue(gb, tab, gb->md.text + entry, vaddr, &budget);
+	/* What is pushed is words: the runtime throws at any other number. */
+	return delta < 0 || delta % 8 || !budget ? -EBADMSG : delta;
 }
 
 static int fill_func(const struct gobin *gb, uint64_t i, struct gobin_func *out)

@@ -155,6 +155,13 @@ int gobin__func_at(const struct gobin *gb, uint64_t vaddr, struct gobin_func *ou
  * vaddr is not Go code, -EBADMSG if the tables around it are damaged, -EINVAL if max < 1.
  */
 int gobin__expand(const struct gobin *gb, uint64_t vaddr, struct gobin_frame *frames, int max);
+/*
+ * Bytes that the function has on the stack below its return address before the instruction at vaddr
+ * runs: 0 is where rsp points to the return address. -ENOENT if vaddr is not Go code, -EBADMSG if the
+ * tables around it are damaged. Where assembly moves rsp by hand it is not right. Source: _func.pcsp,
+ * as runtime.funcspdelta reads it (runtime/symtab.go).
+ */
+int gobin__sp_delta(const struct gobin *gb, uint64_t vaddr);
 
 /* Bytes of the file at vaddr: pointer into the file image valid until free, *avail bytes long. NULL
  * if no file-backed segment holds vaddr. */

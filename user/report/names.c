@@ -100,6 +100,13 @@ static int frames(void *ctx, uint64_t pc, bool exact, struct report_frame *out, 
 	return written;
 }
 
+static bool frameless(void *ctx, uint64_t pc)
+{
+	const struct names *n = ctx;
+
+	return !gobin__sp_delta(n->gb, pc - n->bias);
+}
+
 /*
  * The types under which runtime.convT64 and its kin allocate what a conversion to an interface needs
  * (runtime/iface.go): named for what they stand for.
@@ -146,7 +153,9 @@ struct names *names__new(const struct gobin *gb, uint64_t bias, names_module_fn 
 	n->bias = bias;
 	n->module = module;
 	n->module_ctx = ctx;
-	n->report = (struct report_names){ .ctx = n, .frames = frames, .type = type };
+	n->report = (struct report_names){
+		.ctx = n, .frames = frames, .frameless = frameless, .type = type
+	};
 	return n;
 }
 
