@@ -42,12 +42,13 @@ static const struct part yields[] = {
 	  GT_SITE_YIELD_SYSCALL, 0, "runtime.reentersyscall" },
 };
 
-static int find(const struct gobin *gb, const struct part *part, struct gobin_func *f)
+/* The name under which this Go has the function; NULL: under none. */
+static const char *find(const struct gobin *gb, const struct part *part, struct gobin_func *f)
 {
 	for (int i = 0; i < 2 && part->func[i]; i++)
 		if (!gobin__func_by_name(gb, part->func[i], f))
-			return 0;
-	return -ENOENT;
+			return part->func[i];
+	return NULL;
 }
 
 /* A point of the collector's program at offset of func; proven bytes must be in memory as in the file. */
@@ -149,12 +150,13 @@ static void add_part(const struct gobin *gb, struct probe_plan *plan, const stru
 	char why[PROBE_WHY_MAX] = "";
 	int n = plan->npoints, err;
 	struct gobin_func f;
+	const char *name = find(gb, part, &f);
 
-	if (find(gb, part, &f)) {
+	if (!name) {
 		snprintf(why, sizeof(why), "the function %s is missing", part->func[0]);
 		err = -ENOTSUP;
-	} else if (plan__is_inlined(gb, part->func, part->func[1] ? 2 : 1, part->caller)) {
-		snprintf(why, sizeof(why), "%s is inlined into %s", f.name, part->caller);
+	} else if (plan__is_inlined(gb, &name, 1, part->caller)) {
+		snprintf(why, sizeof(why), "%s is inlined into %s", name, part->caller);
 		err = -ENOTSUP;
 	} else {
 		err = add_begin(plan, gb, &f, part->begin, why);
