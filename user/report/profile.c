@@ -72,7 +72,7 @@ static struct report_sample frames_of(const struct flat *f)
 		.pcs = f->pcs + f->ntrimmed,
 		.nframes = f->nframes - f->ntrimmed,
 		.ntrimmed = f->ntrimmed,
-		.leaf = f->ntrimmed ? f->frames[0].func : "",
+		.leaf = "",
 		.type = "",
 		.via = "",
 		.start = "",
@@ -291,25 +291,30 @@ static int add_growth(struct build *b, const struct model_growth *g)
 	return merge_growth(b, g, f, &figures);
 }
 
+/* What a late thread was in tells more than who called it. */
+static const char *leaf_of(const struct flat *f)
+{
+	return f->ntrimmed ? f->frames[0].func : "";
+}
+
 /* Adds figures of this code to the sample of f, which may be a missing stack. */
 static int merge_coded(struct build *b, struct report_set *set, struct merged **table,
 		       const struct flat *f, const struct report_sample *figures)
 {
-	struct merge_key key = { .text = "", .kind = figures->code };
+	struct merge_key key = { .kind = figures->code };
 	struct merged *e;
 
 	if (f->filtered) {
 		report__add(&set->filtered, figures);
 		return 0;
 	}
-	/* What a late thread was in tells more than who called it; all pauses end in the runtime. */
-	if (set == &b->p->late && f->ntrimmed)
-		key.text = f->frames[0].func;
+	key.text = set == &b->p->late ? leaf_of(f) : "";
 	e = find_merged(b, table, f, &key);
 	if (!e)
 		return -ENOMEM;
 	e->sample.what = figures->what;
 	e->sample.code = figures->code;
+	e->sample.leaf = key.text;
 	report__add(&e->sample, figures);
 	return 0;
 }
@@ -394,10 +399,12 @@ static int add_delay(struct build *b, const struct model_delay *d)
 }
 
 /* A sample that only shows the frames of f; NULL: out of memory. */
-static const struct report_sample *show_frames(struct build *b, const struct flat *f)
+static const struct report_sample *show_frames(struct build *b, const struct flat *f,
+					       const char *leaf)
 {
-	const struct report_sample s = frames_of(f);
+	struct report_sample s = frames_of(f);
 
+	s.leaf = leaf;
 	return report_arena__copy(b->keep, &s, sizeof(s));
 }
 
@@ -414,7 +421,7 @@ static int add_worst(struct build *b, const struct model_pause *pause)
 		err = flat__start(&b->flats, pause->start, f, &to->start);
 	if (err)
 		return err;
-	to->requester = show_frames(b, f);
+	to->requester = show_frames(b, f, "");
 	if (!to->requester)
 		return -ENOMEM;
 	b->p->nworst++;
@@ -425,7 +432,7 @@ static int add_worst(struct build *b, const struct model_pause *pause)
 		err = flat__start(&b->flats, late->start, f, &to->late_start);
 	if (err)
 		return err;
-	to->late = show_frames(b, f);
+	to->late = show_frames(b, f, leaf_of(f));
 	return to->late ? 0 : -ENOMEM;
 }
 

@@ -105,7 +105,6 @@ struct report_sample {
 	const uint64_t *pcs;
 	int nframes;
 	int ntrimmed;			/* runtime frames left out in front of frames[0] */
-	const char *leaf;		/* function of the first of them; "" if there is none */
 	bool cut;			/* the stack ends before the goroutine's root */
 	/* Of an allocation; else "" and 0. */
 	const char *type;		/* "" for untyped bytes */
@@ -122,6 +121,7 @@ struct report_sample {
 	uint32_t code;			/* enum model_reason, model_delay_kind, model_late_how */
 	uint64_t work_ns;		/* of assists: marking; of pauses: until all had stopped */
 	uint64_t faults;		/* of late threads: page faults meanwhile */
+	const char *leaf;		/* of late threads: first function that was trimmed, or "" */
 };
 
 /* Samples of one kind and their sums, of which only the figures count. */
