@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The model's tables: stacks by id, allocation totals by (stack, type) and growths by what led to
- * them in order of arrival, the counters of the collection, and what each was at the last mark.
+ * The model's tables: stacks by id, allocation totals by (stack, type), growths and delays by what
+ * led to them in order of arrival, the counters of the collection, and what each was at the last
+ * mark.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 
 #include "gotrace/event.h"
 #include "model/hash.h"
-#include "model/model.h"
+#include "model/internal.h"
 
 struct stack_entry {
 	struct model_stack stack;
@@ -17,15 +18,9 @@ struct stack_entry {
 	uint64_t pc[];
 };
 
-/* Padding would be part of a hashed key, so the key is two plain words. */
+/* Padding would be part of a hashed key, so each key is of plain words. */
 struct alloc_key {
 	uint64_t stack, type;
-};
-
-struct alloc_entry {
-	struct alloc_key key;
-	size_t index;
-	UT_hash_handle hh;
 };
 
 struct growth_key {
@@ -34,22 +29,8 @@ struct growth_key {
 	uint64_t kind;
 };
 
-struct growth_entry {
-	struct growth_key key;
-	size_t index;
-	UT_hash_handle hh;
-};
-
-struct model {
-	struct stack_entry *stacks;
-	struct alloc_entry *index;
-	struct model_alloc *allocs;
-	size_t nallocs, cap;
-	struct growth_entry *growth_index;
-	struct model_growth *growths;
-	size_t ngrowths, growths_cap;
-	struct model_counters counters, mark;
-	struct model_time time;
+struct delay_key {
+	uint64_t stack, kind;
 };
 
 struct model *model__new(void)
@@ -60,8 +41,6 @@ struct model *model__new(void)
 void model__free(struct model *m)
 {
 	struct stack_entry *s, *s_next;
-	struct alloc_entry *a, *a_next;
-	struct growth_entry *g, *g_next;
 
 	if (!m)
 		return;
@@ -69,16 +48,10 @@ void model__free(struct model *m)
 		HASH_DEL(m->stacks, s);
 		free(s);
 	}
-	HASH_ITER(hh, m->index, a, a_next) {
-		HASH_DEL(m->index, a);
-		free(a);
-	}
-	HASH_ITER(hh, m->growth_index, g, g_next) {
-		HASH_DEL(m->growth_index, g);
-		free(g);
-	}
-	free(m->allocs);
-	free(m->growths);
+	model_table__free(&m->allocs);
+	model_table__free(&m->growths);
+	model_table__free(&m->delays);
+	model_pauses__free(m);
 	free(m);
 }
 
@@ -127,55 +100,17 @@ size_t model__nstacks(const struct model *m)
 	return HASH_COUNT(m->stacks);
 }
 
-static int grow_allocs(struct model *m)
-{
-	size_t cap = m->cap ? 2 * m->cap : 256;
-	struct model_alloc *allocs;
-
-	if (m->nallocs < m->cap)
-		return 0;
-	allocs = reallocarray(m->allocs, cap, sizeof(*allocs));
-	if (!allocs)
-		return -ENOMEM;
-	m->allocs = allocs;
-	m->cap = cap;
-	return 0;
-}
-
-/* A new, zero total of this key at the end of the array; NULL: out of memory. */
-static struct model_alloc *add_alloc(struct model *m, const struct alloc_key *key)
-{
-	struct alloc_entry *e;
-	struct model_alloc *a;
-
-	if (grow_allocs(m))
-		return NULL;
-	e = calloc(1, sizeof(*e));
-	if (!e)
-		return NULL;
-	e->key = *key;
-	e->index = m->nallocs;
-	HASH_ADD(hh, m->index, key, sizeof(e->key), e);
-	if (!hash__added(e)) {
-		free(e);
-		return NULL;
-	}
-	a = &m->allocs[m->nallocs++];
-	*a = (struct model_alloc){ .stack = key->stack, .type = key->type };
-	return a;
-}
-
 int model__set_alloc(struct model *m, uint64_t stack, uint64_t type, uint64_t objects,
 		     uint64_t bytes, uint64_t class_bytes)
 {
 	struct alloc_key key = { .stack = stack, .type = type };
-	struct alloc_entry *e;
 	struct model_alloc *a;
 
-	HASH_FIND(hh, m->index, &key, sizeof(key), e);
-	a = e ? &m->allocs[e->index] : add_alloc(m, &key);
+	a = model_table__at(&m->allocs, &key, sizeof(key), sizeof(*a));
 	if (!a)
 		return -ENOMEM;
+	a->stack = stack;
+	a->type = type;
 	if (objects < a->objects || bytes < a->bytes || class_bytes < a->class_bytes)
 		return -EINVAL;
 	a->objects = objects;
@@ -186,53 +121,12 @@ int model__set_alloc(struct model *m, uint64_t stack, uint64_t type, uint64_t ob
 
 size_t model__nallocs(const struct model *m)
 {
-	return m->nallocs;
+	return m->allocs.n;
 }
 
 const struct model_alloc *model__alloc(const struct model *m, size_t i)
 {
-	return i < m->nallocs ? &m->allocs[i] : NULL;
-}
-
-static int grow_growths(struct model *m)
-{
-	size_t cap = m->growths_cap ? 2 * m->growths_cap : 256;
-	struct model_growth *growths;
-
-	if (m->ngrowths < m->growths_cap)
-		return 0;
-	growths = reallocarray(m->growths, cap, sizeof(*growths));
-	if (!growths)
-		return -ENOMEM;
-	m->growths = growths;
-	m->growths_cap = cap;
-	return 0;
-}
-
-/* As add_alloc(). */
-static struct model_growth *add_growth(struct model *m, const struct growth_key *key)
-{
-	struct growth_entry *e;
-	struct model_growth *g;
-
-	if (grow_growths(m))
-		return NULL;
-	e = calloc(1, sizeof(*e));
-	if (!e)
-		return NULL;
-	e->key = *key;
-	e->index = m->ngrowths;
-	HASH_ADD(hh, m->growth_index, key, sizeof(e->key), e);
-	if (!hash__added(e)) {
-		free(e);
-		return NULL;
-	}
-	g = &m->growths[m->ngrowths++];
-	*g = (struct model_growth){
-		.stack = key->stack, .start = key->start, .from = key->from, .to = key->to,
-		.kind = (enum model_growth_kind)key->kind,
-	};
-	return g;
+	return model_table__row(&m->allocs, i);
 }
 
 int model__set_growth(struct model *m, const struct model_growth *g)
@@ -241,16 +135,19 @@ int model__set_growth(struct model *m, const struct model_growth *g)
 		.stack = g->stack, .start = g->start, .from = g->from, .to = g->to,
 		.kind = g->kind,
 	};
-	struct growth_entry *e;
 	struct model_growth *to;
 
 	/* What is no kind that is known would be counted with one that is. */
 	if (key.kind > MODEL_SHRINK)
 		return -EINVAL;
-	HASH_FIND(hh, m->growth_index, &key, sizeof(key), e);
-	to = e ? &m->growths[e->index] : add_growth(m, &key);
+	to = model_table__at(&m->growths, &key, sizeof(key), sizeof(*to));
 	if (!to)
 		return -ENOMEM;
+	to->stack = g->stack;
+	to->start = g->start;
+	to->from = g->from;
+	to->to = g->to;
+	to->kind = g->kind;
 	if (g->count < to->count || g->copied < to->copied || g->ns < to->ns ||
 	    g->max_ns < to->max_ns)
 		return -EINVAL;
@@ -263,12 +160,44 @@ int model__set_growth(struct model *m, const struct model_growth *g)
 
 size_t model__ngrowths(const struct model *m)
 {
-	return m->ngrowths;
+	return m->growths.n;
 }
 
 const struct model_growth *model__growth(const struct model *m, size_t i)
 {
-	return i < m->ngrowths ? &m->growths[i] : NULL;
+	return model_table__row(&m->growths, i);
+}
+
+int model__set_delay(struct model *m, const struct model_delay *d)
+{
+	struct delay_key key = { .stack = d->stack, .kind = d->kind };
+	struct model_delay *to;
+
+	if (key.kind >= MODEL_DELAY_MAX)
+		return -EINVAL;
+	to = model_table__at(&m->delays, &key, sizeof(key), sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	to->stack = d->stack;
+	to->kind = d->kind;
+	if (d->count < to->count || d->ns < to->ns || d->work_ns < to->work_ns ||
+	    d->max_ns < to->max_ns)
+		return -EINVAL;
+	to->count = d->count;
+	to->ns = d->ns;
+	to->work_ns = d->work_ns;
+	to->max_ns = d->max_ns;
+	return 0;
+}
+
+size_t model__ndelays(const struct model *m)
+{
+	return m->delays.n;
+}
+
+const struct model_delay *model__delay(const struct model *m, size_t i)
+{
+	return model_table__row(&m->delays, i);
 }
 
 void model__set_counters(struct model *m, const struct model_counters *c)
@@ -319,6 +248,11 @@ void model__counters_since_mark(const struct model *m, struct model_counters *ou
 	out->cut_full = since(now->cut_full, mark->cut_full);
 	out->growths_seen = since(now->growths_seen, mark->growths_seen);
 	out->growths_unmatched = since(now->growths_unmatched, mark->growths_unmatched);
+	out->gc_hits = since(now->gc_hits, mark->gc_hits);
+	out->pauses_seen = since(now->pauses_seen, mark->pauses_seen);
+	out->pauses_unmatched = since(now->pauses_unmatched, mark->pauses_unmatched);
+	out->delays_seen = since(now->delays_seen, mark->delays_seen);
+	out->delays_unmatched = since(now->delays_unmatched, mark->delays_unmatched);
 	out->unsure = since(now->unsure, mark->unsure);
 	out->retries = since(now->retries, mark->retries);
 	out->corrupt_stacks = since(now->corrupt_stacks, mark->corrupt_stacks);
@@ -349,20 +283,28 @@ const struct model_time *model__time(const struct model *m)
 
 void model__mark(struct model *m)
 {
-	for (size_t i = 0; i < m->nallocs; i++) {
-		struct model_alloc *a = &m->allocs[i];
+	for (size_t i = 0; i < m->allocs.n; i++) {
+		struct model_alloc *a = model_table__row(&m->allocs, i);
 
 		a->mark_objects = a->objects;
 		a->mark_bytes = a->bytes;
 		a->mark_class_bytes = a->class_bytes;
 	}
-	for (size_t i = 0; i < m->ngrowths; i++) {
-		struct model_growth *g = &m->growths[i];
+	for (size_t i = 0; i < m->growths.n; i++) {
+		struct model_growth *g = model_table__row(&m->growths, i);
 
 		g->mark_count = g->count;
 		g->mark_copied = g->copied;
 		g->mark_ns = g->ns;
 	}
+	for (size_t i = 0; i < m->delays.n; i++) {
+		struct model_delay *d = model_table__row(&m->delays, i);
+
+		d->mark_count = d->count;
+		d->mark_ns = d->ns;
+		d->mark_work_ns = d->work_ns;
+	}
+	model_pauses__mark(m);
 	m->mark = m->counters;
 	m->time.mark_ns = m->time.now_ns;
 }
@@ -371,8 +313,8 @@ struct model_alloc model__total(const struct model *m)
 {
 	struct model_alloc sum = { 0 };
 
-	for (size_t i = 0; i < m->nallocs; i++) {
-		const struct model_alloc *a = &m->allocs[i];
+	for (size_t i = 0; i < m->allocs.n; i++) {
+		const struct model_alloc *a = model__alloc(m, i);
 
 		sum.objects += a->objects;
 		sum.bytes += a->bytes;

@@ -1,69 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * From the model's addresses to named samples. Each pc is looked up once, each stack is flattened,
- * trimmed and filtered once, however many types it allocated; samples that look the same after that
+ * From the model's addresses to named samples. Samples that look the same once their stacks are named
  * (same visible frames, type and way in; same step, kind and start of the goroutine) become one.
  * What had no stack becomes part of the losses.
  */
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "gotrace/event.h"
-#include "model/hash.h"
-#include "report/arena.h"
-#include "report/report.h"
+#include "report/flat.h"
 #include "report/via.h"
-
-/* Frames one pc may expand to; real inline trees are a tenth of this deep. */
-#define MAX_INLINE 128
-
-static const char unknown_func[] = "[unknown]";
-
-/* A frame's identity: one element for all frames of equal func, file and line. */
-struct frame_id {
-	bool included, excluded;	/* does func match a glob of -I, of -X */
-	UT_hash_handle hh;
-};
-
-struct pc_key {
-	uint64_t pc, exact;
-};
-
-/* What the names said about one pc. */
-struct pc_entry {
-	struct pc_key key;
-	int n;
-	struct report_frame *frames;
-	const struct frame_id **ids;
-	UT_hash_handle hh;
-};
-
-struct flat_key {
-	uint64_t id, probed;
-};
-
-/* One stack, flattened. Of all frames the first ntrimmed are not shown. */
-struct flat {
-	struct flat_key key;
-	bool missing, filtered, cut;
-	int nframes, nruntime, ntrimmed;
-	struct report_frame *frames;
-	uint64_t *pcs;
-	const struct frame_id **ids;
-	UT_hash_handle hh;
-};
 
 struct type_entry {
 	uint64_t addr;
 	const char *name;
-	UT_hash_handle hh;
-};
-
-struct start_entry {
-	uint64_t addr;
-	const char *name;		/* NULL: the names do not know it */
 	UT_hash_handle hh;
 };
 
@@ -75,238 +25,21 @@ struct merged {
 /* What tells two samples of one set apart besides their frames. */
 struct merge_key {
 	const char *via;
-	const char *text;		/* type or start: compared by content */
+	const char *text;		/* type, start or leaf: compared by content */
 	uint32_t kind, from, to;
 };
 
 struct build {
+	struct flats flats;
 	const struct model *m;
 	const struct report_names *names;
 	const struct report_options *opts;
 	struct report_profile *p;
 	struct report_arena *keep;	/* lives as long as the profile */
 	struct report_arena *tmp;
-	struct frame_id *frame_ids;
-	struct pc_entry *pcs;
-	struct flat *flats;
 	struct type_entry *types;
-	struct start_entry *starts;
-	struct merged *alloc, *growth, *shrink;
+	struct merged *alloc, *growth, *shrink, *pause, *late, *delay;
 };
-
-static bool match_any(const char **globs, const char *func)
-{
-	for (; globs && *globs; globs++) {
-		if (!fnmatch(*globs, func, 0))
-			return true;
-	}
-	return false;
-}
-
-/* NULL: out of memory. */
-static const struct frame_id *intern_frame(struct build *b, const struct report_frame *f)
-{
-	size_t nfunc = strlen(f->func) + 1, nfile = strlen(f->file) + 1;
-	size_t len = nfunc + nfile + sizeof(f->line);
-	char *key = report_arena__alloc(b->tmp, len, 1);
-	struct frame_id *e;
-
-	if (!key)
-		return NULL;
-	memcpy(key, f->func, nfunc);
-	memcpy(key + nfunc, f->file, nfile);
-	memcpy(key + nfunc + nfile, &f->line, sizeof(f->line));
-	HASH_FIND(hh, b->frame_ids, key, len, e);
-	if (e)
-		return e;
-	e = report_arena__alloc(b->tmp, 1, sizeof(*e));
-	if (!e)
-		return NULL;
-	e->included = match_any(b->opts->include, f->func);
-	e->excluded = match_any(b->opts->exclude, f->func);
-	HASH_ADD_KEYPTR(hh, b->frame_ids, key, len, e);
-	return hash__added(e) ? e : NULL;
-}
-
-/* Makes what the names said safe to rely on: no NULLs, and inlined only where there is a caller. */
-static void tidy_frames(struct report_frame *f, int n)
-{
-	for (int i = 0; i < n; i++) {
-		if (!f[i].func || !*f[i].func)
-			f[i].func = unknown_func;
-		if (!f[i].file)
-			f[i].file = "";
-		f[i].inlined = i + 1 < n;
-	}
-}
-
-static int fill_pc(struct build *b, struct pc_entry *e, const struct report_frame *frames)
-{
-	e->frames = report_arena__copy(b->tmp, frames, e->n * sizeof(*frames));
-	e->ids = report_arena__alloc(b->tmp, e->n, sizeof(*e->ids));
-	if (!e->frames || !e->ids)
-		return -ENOMEM;
-	for (int i = 0; i < e->n; i++) {
-		e->ids[i] = intern_frame(b, &frames[i]);
-		if (!e->ids[i])
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int resolve_pc(struct build *b, uint64_t pc, bool exact, const struct pc_entry **out)
-{
-	struct pc_key key = { .pc = pc, .exact = exact };
-	struct report_frame frames[MAX_INLINE];
-	struct pc_entry *e;
-
-	HASH_FIND(hh, b->pcs, &key, sizeof(key), e);
-	if (!e) {
-		e = report_arena__alloc(b->tmp, 1, sizeof(*e));
-		if (!e)
-			return -ENOMEM;
-		memset(frames, 0, sizeof(frames));
-		e->key = key;
-		e->n = b->names->frames(b->names->ctx, pc, exact, frames, MAX_INLINE);
-		if (e->n < 0)
-			e->n = 0;
-		if (e->n > MAX_INLINE)
-			e->n = MAX_INLINE;
-		tidy_frames(frames, e->n);
-		if (fill_pc(b, e, frames))
-			return -ENOMEM;
-		HASH_ADD(hh, b->pcs, key, sizeof(e->key), e);
-		if (!hash__added(e))
-			return -ENOMEM;
-	}
-	*out = e;
-	return 0;
-}
-
-/* Appends a frame that stands for no pc; room for it is there. */
-static int add_synthetic(struct build *b, struct flat *f, const char *func, uint64_t addr)
-{
-	struct report_frame frame = { .func = func, .file = "" };
-	const struct frame_id *id = intern_frame(b, &frame);
-
-	if (!id)
-		return -ENOMEM;
-	f->frames[f->nframes] = frame;
-	f->pcs[f->nframes] = addr;
-	f->ids[f->nframes] = id;
-	f->nframes++;
-	return 0;
-}
-
-/* Resolves all pcs of the stack and lays their frames out one after the other. */
-static int expand(struct build *b, const struct model_stack *s, struct flat *f)
-{
-	const struct pc_entry *e[GT_MAX_FRAMES];
-	int n = 0, err;
-
-	for (uint32_t i = 0; i < s->nframes; i++) {
-		err = resolve_pc(b, s->pc[i], i == 0 && f->key.probed, &e[i]);
-		if (err)
-			return err;
-		n += e[i]->n;
-	}
-
-	/* Two more: a stack of nothing but wrappers, and one that was cut. */
-	f->frames = report_arena__alloc(b->keep, n + 2, sizeof(*f->frames));
-	f->pcs = report_arena__alloc(b->keep, n + 2, sizeof(*f->pcs));
-	f->ids = report_arena__alloc(b->tmp, n + 2, sizeof(*f->ids));
-	if (!f->frames || !f->pcs || !f->ids)
-		return -ENOMEM;
-
-	for (uint32_t i = 0; i < s->nframes; i++) {
-		bool exact = i == 0 && f->key.probed;
-		uint64_t addr = !exact && s->pc[i] ? s->pc[i] - 1 : s->pc[i];
-
-		for (int k = 0; k < e[i]->n; k++) {
-			f->frames[f->nframes] = e[i]->frames[k];
-			f->pcs[f->nframes] = addr;
-			f->ids[f->nframes] = e[i]->ids[k];
-			f->nframes++;
-		}
-	}
-	return n ? 0 : add_synthetic(b, f, unknown_func, s->pc[0]);
-}
-
-/* One unknown frame, for figures that are worth showing without a stack. */
-static int expand_missing(struct build *b, struct flat *f)
-{
-	f->missing = true;
-	f->frames = report_arena__alloc(b->keep, 1, sizeof(*f->frames));
-	f->pcs = report_arena__alloc(b->keep, 1, sizeof(*f->pcs));
-	f->ids = report_arena__alloc(b->tmp, 1, sizeof(*f->ids));
-	if (!f->frames || !f->pcs || !f->ids)
-		return -ENOMEM;
-	return add_synthetic(b, f, unknown_func, 0);
-}
-
-/*
- * -X drops a stack with any frame that matches, -I one with none. Only frames that are shown count:
- * a filter is to agree with what its user sees.
- */
-static bool is_filtered(const struct report_options *opts, const struct flat *f)
-{
-	bool included = !opts->include || !*opts->include;
-
-	for (int i = f->ntrimmed; i < f->nframes; i++) {
-		if (f->ids[i]->excluded)
-			return true;
-		included = included || f->ids[i]->included;
-	}
-	return !included;
-}
-
-static int flatten(struct build *b, struct flat *f)
-{
-	const struct model_stack *s = model__stack(b->m, f->key.id);
-	int err;
-
-	err = s ? expand(b, s, f) : expand_missing(b, f);
-	if (err)
-		return err;
-
-	while (f->nruntime < f->nframes && report__is_runtime(f->frames[f->nruntime].func))
-		f->nruntime++;
-	if (!b->opts->runtime_frames && f->nruntime < f->nframes)
-		f->ntrimmed = f->nruntime;
-
-	f->cut = s && s->flags;
-	if (f->cut) {
-		err = add_synthetic(b, f, "gotrace.truncated", 0);
-		if (err)
-			return err;
-	}
-	f->filtered = is_filtered(b->opts, f);
-	return 0;
-}
-
-/* probed: the first pc is the probe's own, not a return address. */
-static int find_flat(struct build *b, uint64_t id, bool probed, const struct flat **out)
-{
-	const struct flat_key key = { .id = id, .probed = probed };
-	struct flat *f;
-	int err;
-
-	HASH_FIND(hh, b->flats, &key, sizeof(key), f);
-	if (!f) {
-		f = report_arena__alloc(b->tmp, 1, sizeof(*f));
-		if (!f)
-			return -ENOMEM;
-		f->key = key;
-		err = flatten(b, f);
-		if (err)
-			return err;
-		HASH_ADD(hh, b->flats, key, sizeof(f->key), f);
-		if (!hash__added(f))
-			return -ENOMEM;
-	}
-	*out = f;
-	return 0;
-}
 
 /* The type's name, the same pointer for the same address; NULL: out of memory. */
 static const char *type_name(struct build *b, uint64_t addr)
@@ -331,41 +64,21 @@ static const char *type_name(struct build *b, uint64_t addr)
 	return e->name;
 }
 
-/*
- * Names the function at startpc; NULL: unknown. The compiler's wrappers have no name here, and `go
- * f(x)` starts one: then it is the outermost function of the stack that is shown.
- */
-static int start_name(struct build *b, uint64_t addr, const struct flat *f, const char **name)
+/* Of a flat stack what a sample shows of it, and no figures. */
+static struct report_sample frames_of(const struct flat *f)
 {
-	const struct pc_entry *pc;
-	struct start_entry *e;
-	int err;
-
-	HASH_FIND(hh, b->starts, &addr, sizeof(addr), e);
-	if (!e) {
-		e = report_arena__alloc(b->tmp, 1, sizeof(*e));
-		if (!e)
-			return -ENOMEM;
-		e->addr = addr;
-		if (addr) {
-			err = resolve_pc(b, addr, true, &pc);
-			if (err)
-				return err;
-			/* What is inlined at its entry comes first, the function itself last. */
-			e->name = pc->n ? pc->frames[pc->n - 1].func : NULL;
-		}
-		HASH_ADD(hh, b->starts, addr, sizeof(e->addr), e);
-		if (!hash__added(e))
-			return -ENOMEM;
-	}
-	*name = e->name;
-	for (int i = f->nframes - 1; i >= 0 && !*name && !f->cut && !f->missing; i--) {
-		if (strcmp(f->frames[i].func, "runtime.goexit"))
-			*name = f->frames[i].func;
-	}
-	if (!*name)
-		*name = unknown_func;
-	return 0;
+	return (struct report_sample){
+		.frames = f->frames + f->ntrimmed,
+		.pcs = f->pcs + f->ntrimmed,
+		.nframes = f->nframes - f->ntrimmed,
+		.ntrimmed = f->ntrimmed,
+		.leaf = "",
+		.type = "",
+		.via = "",
+		.start = "",
+		.what = "",
+		.cut = f->cut,
+	};
 }
 
 /*
@@ -399,51 +112,80 @@ static struct merged *find_merged(struct build *b, struct merged **table, const 
 	e = report_arena__alloc(b->tmp, 1, sizeof(*e));
 	if (!e)
 		return NULL;
-	e->sample = (struct report_sample){
-		.frames = f->frames + f->ntrimmed,
-		.pcs = f->pcs + f->ntrimmed,
-		.nframes = n,
-		.ntrimmed = f->ntrimmed,
-		.type = "",
-		.via = "",
-		.start = "",
-		.cut = f->cut,
-	};
+	e->sample = frames_of(f);
 	HASH_ADD_KEYPTR(hh, *table, key, len, e);
 	return hash__added(e) ? e : NULL;
 }
 
-/*
- * The row of a group's losses that only the report can see. Where the table is full it is the last
- * one of the group, or one that is made free by adding up two of the other group's.
- */
-static struct model_loss *missing_row(struct model_counters *c, enum model_group group)
+/* Whose losses a row counts. Those of the collector's group are told apart by their keys. */
+enum loss_set { LOST_ALLOC, LOST_GROWTH, LOST_PAUSE, LOST_LATE, LOST_DELAY };
+
+static enum loss_set set_of(const struct model_loss *l)
 {
-	struct model_loss *l = NULL, *last = &c->loss[MODEL_LOSS_MAX - 1];
+	if (l->group == MODEL_STACK)
+		return LOST_GROWTH;
+	if (l->group != MODEL_GC)
+		return LOST_ALLOC;
+	if (!strncmp(l->key, "delay", 5))
+		return LOST_DELAY;
+	return !strncmp(l->key, "late", 4) ? LOST_LATE : LOST_PAUSE;
+}
+
+static void name_other(struct model_loss *l)
+{
+	static const char *const keys[] = {
+		[LOST_ALLOC] = "other", [LOST_GROWTH] = "other", [LOST_PAUSE] = "pause_other",
+		[LOST_LATE] = "late_other", [LOST_DELAY] = "delay_other",
+	};
+
+	l->key = keys[set_of(l)];
+	l->cause = "other";
+}
+
+/* Makes the last row free by adding up two of one set; there are more rows than sets. */
+static void free_row(struct model_counters *c)
+{
+	int i, k = 0;
+
+	for (i = c->nloss - 1; i > 0; i--) {
+		for (k = i - 1; k >= 0 && set_of(&c->loss[k]) != set_of(&c->loss[i]); k--)
+			;
+		if (k >= 0)
+			break;
+	}
+	c->loss[k].objects += c->loss[i].objects;
+	c->loss[k].bytes += c->loss[i].bytes;
+	c->loss[k].class_bytes += c->loss[i].class_bytes;
+	name_other(&c->loss[k]);
+	memmove(&c->loss[i], &c->loss[i + 1], (c->nloss - i - 1) * sizeof(c->loss[i]));
+	c->nloss--;
+}
+
+/*
+ * The row of a set's losses that only the report can see. Where the table is full it is the last one
+ * of the set, or one that is made free.
+ */
+static struct model_loss *missing_row(struct model_counters *c, enum model_group group,
+				      const char *key)
+{
+	const struct model_loss row = { group, "stack missing", key, 0, 0, 0 };
+	struct model_loss *l = NULL;
 
 	for (int i = 0; i < c->nloss; i++) {
-		if (c->loss[i].group != group)
+		if (set_of(&c->loss[i]) != set_of(&row))
 			continue;
 		l = &c->loss[i];
-		if (!strcmp(l->key, "stack_missing"))
+		if (!strcmp(l->key, key))
 			return l;
 	}
-	if (c->nloss < MODEL_LOSS_MAX) {
-		l = &c->loss[c->nloss++];
-		*l = (struct model_loss){ group, "stack missing", "stack_missing", 0, 0, 0 };
+	if (l && c->nloss == MODEL_LOSS_MAX) {
+		name_other(l);
 		return l;
 	}
-	if (!l) {
-		last[-1].objects += last->objects;
-		last[-1].bytes += last->bytes;
-		last[-1].class_bytes += last->class_bytes;
-		last[-1].cause = last[-1].key = "other";
-		l = last;
-		*l = (struct model_loss){ group, "stack missing", "stack_missing", 0, 0, 0 };
-		return l;
-	}
-	l->cause = l->key = "other";
-	return l;
+	if (c->nloss == MODEL_LOSS_MAX)
+		free_row(c);
+	c->loss[c->nloss] = row;
+	return &c->loss[c->nloss++];
 }
 
 static int add_alloc(struct build *b, const struct model_alloc *a)
@@ -464,11 +206,11 @@ static int add_alloc(struct build *b, const struct model_alloc *a)
 	}
 	if (!report__counts(&figures))
 		return 0;
-	err = find_flat(b, a->stack, true, &f);
+	err = flat__find(&b->flats, a->stack, FLAT_PROBED, &f);
 	if (err)
 		return err;
 	if (f->missing) {
-		l = missing_row(&b->p->counters, MODEL_ALLOC);
+		l = missing_row(&b->p->counters, MODEL_ALLOC, "stack_missing");
 		l->objects += figures.objects;
 		l->bytes += figures.bytes;
 		l->class_bytes += figures.class_bytes;
@@ -500,7 +242,7 @@ static int merge_growth(struct build *b, const struct model_growth *g, const str
 	struct merged *e;
 	int err;
 
-	err = start_name(b, g->start, f, &key.text);
+	err = flat__start(&b->flats, g->start, f, &key.text);
 	if (err)
 		return err;
 	e = find_merged(b, table, f, &key);
@@ -532,12 +274,12 @@ static int add_growth(struct build *b, const struct model_growth *g)
 	if (!report__counts(&figures))
 		return 0;
 	/* A growing function has called morestack: even its own pc is a return address. */
-	err = find_flat(b, g->stack, false, &f);
+	err = flat__find(&b->flats, g->stack, FLAT_RETURN, &f);
 	if (err)
 		return err;
 	/* The collector shrinks, not the code on the stack: a shrink is known without one. */
 	if (f->missing && !shrink) {
-		l = missing_row(&b->p->counters, MODEL_STACK);
+		l = missing_row(&b->p->counters, MODEL_STACK, "stack_missing");
 		l->objects += figures.count;
 		l->bytes += figures.copied;
 		return 0;
@@ -547,6 +289,179 @@ static int add_growth(struct build *b, const struct model_growth *g)
 		return 0;
 	}
 	return merge_growth(b, g, f, &figures);
+}
+
+/* What a late thread was in tells more than who called it. */
+static const char *leaf_of(const struct flat *f)
+{
+	return f->ntrimmed ? f->frames[0].func : "";
+}
+
+/* Adds figures of this code to the sample of f, which may be a missing stack. */
+static int merge_coded(struct build *b, struct report_set *set, struct merged **table,
+		       const struct flat *f, const struct report_sample *figures)
+{
+	struct merge_key key = { .kind = figures->code };
+	struct merged *e;
+
+	if (f->filtered) {
+		report__add(&set->filtered, figures);
+		return 0;
+	}
+	key.text = set == &b->p->late ? leaf_of(f) : "";
+	e = find_merged(b, table, f, &key);
+	if (!e)
+		return -ENOMEM;
+	e->sample.what = figures->what;
+	e->sample.code = figures->code;
+	e->sample.leaf = key.text;
+	report__add(&e->sample, figures);
+	return 0;
+}
+
+static int add_pause(struct build *b, const struct model_pause_site *s)
+{
+	struct report_sample figures = {
+		.count = s->count, .ns = s->ns, .max_ns = s->max_ns, .work_ns = s->stop_ns,
+		.what = model__reason_name(s->reason), .code = s->reason,
+	};
+	const struct flat *f;
+	int err;
+
+	if (b->opts->interval) {
+		figures.count -= s->mark_count;
+		figures.ns -= s->mark_ns;
+		figures.work_ns -= s->mark_stop_ns;
+	}
+	if (!report__counts(&figures))
+		return 0;
+	err = flat__find(&b->flats, s->stack, FLAT_RETURN, &f);
+	return err ? err : merge_coded(b, &b->p->pause, &b->pause, f, &figures);
+}
+
+static int add_late(struct build *b, const struct model_late_site *s)
+{
+	static const char *const hows[MODEL_LATE_MAX] = {
+		[MODEL_LATE_RAN] = "ran on", [MODEL_LATE_WAITED] = "no CPU",
+		[MODEL_LATE_AWAY] = "away", [MODEL_LATE_UNKNOWN] = "unknown",
+		[MODEL_LATE_WOKEN] = "woken late",
+	};
+	struct report_sample figures = {
+		.count = s->count, .ns = s->ns, .max_ns = s->max_ns, .faults = s->faults,
+		.what = hows[s->how], .code = s->how,
+	};
+	const struct flat *f;
+	int err;
+
+	if (b->opts->interval) {
+		figures.count -= s->mark_count;
+		figures.ns -= s->mark_ns;
+		figures.faults -= s->mark_faults;
+	}
+	if (!report__counts(&figures))
+		return 0;
+	err = flat__find(&b->flats, s->stack, s->sampled ? FLAT_SAMPLED : FLAT_RETURN, &f);
+	return err ? err : merge_coded(b, &b->p->late, &b->late, f, &figures);
+}
+
+static int add_delay(struct build *b, const struct model_delay *d)
+{
+	static const char *const kinds[MODEL_DELAY_MAX] = {
+		[MODEL_ASSIST] = "mark assist", [MODEL_SWEEP] = "sweeping",
+		[MODEL_GC_START] = "cycle start", [MODEL_BARRIER] = "barrier",
+	};
+	struct report_sample figures = {
+		.count = d->count, .ns = d->ns, .max_ns = d->max_ns, .work_ns = d->work_ns,
+		.what = kinds[d->kind], .code = d->kind,
+	};
+	const struct flat *f;
+	int err;
+
+	if (b->opts->interval) {
+		figures.count -= d->mark_count;
+		figures.ns -= d->mark_ns;
+		figures.work_ns -= d->mark_work_ns;
+	}
+	if (!report__counts(&figures))
+		return 0;
+	err = flat__find(&b->flats, d->stack, FLAT_PROBED, &f);
+	if (err)
+		return err;
+	if (f->missing) {
+		/* The row has the number only; how long they took is known all the same. */
+		missing_row(&b->p->counters, MODEL_GC, "delay_stack_missing")->objects +=
+			figures.count;
+		figures.count = 0;
+		report__add(&b->p->delay.lost, &figures);
+		return 0;
+	}
+	return merge_coded(b, &b->p->delay, &b->delay, f, &figures);
+}
+
+/* A sample that only shows the frames of f; NULL: out of memory. */
+static const struct report_sample *show_frames(struct build *b, const struct flat *f,
+					       const char *leaf)
+{
+	struct report_sample s = frames_of(f);
+
+	s.leaf = leaf;
+	return report_arena__copy(b->keep, &s, sizeof(s));
+}
+
+static int add_worst(struct build *b, const struct model_pause *pause)
+{
+	struct report_pause *to = &b->p->worst[b->p->nworst];
+	const struct model_late *late = &pause->late;
+	const struct flat *f;
+	int err;
+
+	*to = (struct report_pause){ .pause = pause, .late_start = "" };
+	err = flat__find(&b->flats, pause->stack, FLAT_RETURN, &f);
+	if (!err)
+		err = flat__start(&b->flats, pause->start, f, &to->start);
+	if (err)
+		return err;
+	to->requester = show_frames(b, f, "");
+	if (!to->requester)
+		return -ENOMEM;
+	b->p->nworst++;
+	if (!pause->has_late)
+		return 0;
+	err = flat__find(&b->flats, late->stack, late->sampled ? FLAT_SAMPLED : FLAT_RETURN, &f);
+	if (!err)
+		err = flat__start(&b->flats, late->start, f, &to->late_start);
+	if (err)
+		return err;
+	to->late = show_frames(b, f, leaf_of(f));
+	return to->late ? 0 : -ENOMEM;
+}
+
+static int add_all_worst(struct build *b)
+{
+	size_t n = model__nworst(b->m);
+	int err = 0;
+
+	b->p->worst = report_arena__alloc(b->keep, n, sizeof(*b->p->worst));
+	if (!b->p->worst)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && !err; i++)
+		err = add_worst(b, model__worst(b->m, i));
+	return err;
+}
+
+/* Pauses, who was late for them, delays. */
+static int add_gc(struct build *b)
+{
+	const struct model *m = b->m;
+	int err = 0;
+
+	for (size_t i = 0; i < model__npause_sites(m) && !err; i++)
+		err = add_pause(b, model__pause_site(m, i));
+	for (size_t i = 0; i < model__nlate_sites(m) && !err; i++)
+		err = add_late(b, model__late_site(m, i));
+	for (size_t i = 0; i < model__ndelays(m) && !err; i++)
+		err = add_delay(b, model__delay(m, i));
+	return err ? err : add_all_worst(b);
 }
 
 /* Copies the samples out of the table, in order of first arrival, and adds up. */
@@ -565,34 +480,54 @@ static int fill_set(struct build *b, struct report_set *set, struct merged *tabl
 	return 0;
 }
 
+static void add_losses(struct report_profile *p)
+{
+	struct report_set *const sets[] = {
+		[LOST_PAUSE] = &p->pause, [LOST_LATE] = &p->late, [LOST_DELAY] = &p->delay,
+	};
+
+	for (int i = 0; i < p->counters.nloss; i++) {
+		const struct model_loss *l = &p->counters.loss[i];
+		enum loss_set set = set_of(l);
+
+		if (set == LOST_GROWTH) {
+			p->growth.lost.count += l->objects;
+			p->growth.lost.copied += l->bytes;
+		} else if (set == LOST_ALLOC) {
+			p->alloc.lost.objects += l->objects;
+			p->alloc.lost.bytes += l->bytes;
+			p->alloc.lost.class_bytes += l->class_bytes;
+		} else {
+			sets[set]->lost.count += l->objects;
+		}
+	}
+}
+
 static int finish(struct build *b)
 {
 	struct report_profile *p = b->p;
 	int err;
 
-	for (int i = 0; i < p->counters.nloss; i++) {
-		const struct model_loss *l = &p->counters.loss[i];
-
-		if (l->group == MODEL_STACK) {
-			p->growth.lost.count += l->objects;
-			p->growth.lost.copied += l->bytes;
-		} else {
-			p->alloc.lost.objects += l->objects;
-			p->alloc.lost.bytes += l->bytes;
-			p->alloc.lost.class_bytes += l->class_bytes;
-		}
-	}
+	add_losses(p);
 	err = fill_set(b, &p->alloc, b->alloc);
 	if (!err)
 		err = fill_set(b, &p->growth, b->growth);
-	return err ? err : fill_set(b, &p->shrink, b->shrink);
+	if (!err)
+		err = fill_set(b, &p->shrink, b->shrink);
+	if (!err)
+		err = fill_set(b, &p->pause, b->pause);
+	if (!err)
+		err = fill_set(b, &p->late, b->late);
+	return err ? err : fill_set(b, &p->delay, b->delay);
 }
 
 static void init_set(struct report_set *set)
 {
 	static const struct report_frame lost_frame = { .func = "gotrace.lost", .file = "" };
 	static const uint64_t lost_pc;
-	static const struct report_sample none = { .type = "", .via = "", .start = "" };
+	static const struct report_sample none = {
+		.leaf = "", .type = "", .via = "", .start = "", .what = ""
+	};
 
 	set->lost = set->filtered = set->total = none;
 	set->lost.frames = &lost_frame;
@@ -609,6 +544,10 @@ static void init_profile(struct build *b)
 	init_set(&p->alloc);
 	init_set(&p->growth);
 	init_set(&p->shrink);
+	init_set(&p->pause);
+	init_set(&p->late);
+	init_set(&p->delay);
+	p->model = b->m;
 	p->time = *model__time(b->m);
 	from = b->opts->interval ? p->time.mark_ns : p->time.start_ns;
 	if (p->time.now_ns > from)
@@ -630,24 +569,29 @@ int report__profile(const struct model *m, const struct report_names *names,
 	b.tmp = report_arena__new();
 	if (!b.keep || !b.tmp)
 		goto cleanup;
+	b.flats = (struct flats){
+		.m = m, .names = names, .opts = opts, .keep = b.keep, .tmp = b.tmp
+	};
 	err = 0;
 	for (size_t i = 0; i < model__nallocs(m) && !err; i++)
 		err = add_alloc(&b, model__alloc(m, i));
 	for (size_t i = 0; i < model__ngrowths(m) && !err; i++)
 		err = add_growth(&b, model__growth(m, i));
 	if (!err)
+		err = add_gc(&b);
+	if (!err)
 		err = finish(&b);
 
 cleanup:
 	/* The elements are the arena's; only the tables themselves are uthash's. */
-	HASH_CLEAR(hh, b.frame_ids);
-	HASH_CLEAR(hh, b.pcs);
-	HASH_CLEAR(hh, b.flats);
+	flat__clear(&b.flats);
 	HASH_CLEAR(hh, b.types);
-	HASH_CLEAR(hh, b.starts);
 	HASH_CLEAR(hh, b.alloc);
 	HASH_CLEAR(hh, b.growth);
 	HASH_CLEAR(hh, b.shrink);
+	HASH_CLEAR(hh, b.pause);
+	HASH_CLEAR(hh, b.late);
+	HASH_CLEAR(hh, b.delay);
 	report_arena__free(b.tmp);
 	if (err)
 		report__profile_free(out);
@@ -664,12 +608,35 @@ void report__profile_free(struct report_profile *p)
 
 enum model_group report__group(enum report_metric metric)
 {
-	return metric == REPORT_GROWTHS || metric == REPORT_COPIED ? MODEL_STACK : MODEL_ALLOC;
+	switch (metric) {
+	case REPORT_GROWTHS:
+	case REPORT_COPIED:
+		return MODEL_STACK;
+	case REPORT_PAUSES:
+	case REPORT_PAUSE_TIME:
+	case REPORT_ASSISTS:
+	case REPORT_ASSIST_TIME:
+		return MODEL_GC;
+	default:
+		return MODEL_ALLOC;
+	}
 }
 
 const struct report_set *report__set(const struct report_profile *p, enum report_metric metric)
 {
-	return report__group(metric) == MODEL_STACK ? &p->growth : &p->alloc;
+	switch (metric) {
+	case REPORT_GROWTHS:
+	case REPORT_COPIED:
+		return &p->growth;
+	case REPORT_PAUSES:
+	case REPORT_PAUSE_TIME:
+		return &p->pause;
+	case REPORT_ASSISTS:
+	case REPORT_ASSIST_TIME:
+		return &p->delay;
+	default:
+		return &p->alloc;
+	}
 }
 
 uint64_t report__value(const struct report_sample *s, enum report_metric metric)
@@ -678,9 +645,14 @@ uint64_t report__value(const struct report_sample *s, enum report_metric metric)
 	case REPORT_OBJECTS:
 		return s->objects;
 	case REPORT_GROWTHS:
+	case REPORT_PAUSES:
+	case REPORT_ASSISTS:
 		return s->count;
 	case REPORT_COPIED:
 		return s->copied;
+	case REPORT_PAUSE_TIME:
+	case REPORT_ASSIST_TIME:
+		return s->ns;
 	default:
 		return s->class_bytes;
 	}
@@ -699,6 +671,8 @@ void report__add(struct report_sample *to, const struct report_sample *from)
 	to->count += from->count;
 	to->copied += from->copied;
 	to->ns += from->ns;
+	to->work_ns += from->work_ns;
+	to->faults += from->faults;
 	if (from->max_ns > to->max_ns)
 		to->max_ns = from->max_ns;
 }

@@ -121,6 +121,7 @@ struct report_sample {
 	uint32_t code;			/* enum model_reason, model_delay_kind, model_late_how */
 	uint64_t work_ns;		/* of assists: marking; of pauses: until all had stopped */
 	uint64_t faults;		/* of late threads: page faults meanwhile */
+	const char *leaf;		/* of late threads: first function that was trimmed, or "" */
 };
 
 /* Samples of one kind and their sums, of which only the figures count. */
@@ -136,10 +137,10 @@ struct report_profile {
 	struct report_set alloc;
 	struct report_set growth;	/* lost: copies of any kind, shrinks among them */
 	struct report_set shrink;	/* lost: always 0; stacks may be of one unknown frame */
-	/* Of the period as well; losses include the stacks missing from the model. */
+	/* Of the period as well. Stacks of pauses and late threads may be of one unknown frame. */
 	struct report_set pause;	/* by stack of the requester and reason */
-	struct report_set late;		/* who stopped last; stacks may be of one unknown frame */
-	struct report_set delay;	/* assists, sweeping, cycle starts, barriers */
+	struct report_set late;		/* who stopped last, by stack, how, and function trimmed */
+	struct report_set delay;	/* assists, ...; losses include the stacks missing from the model */
 	/* The longest pauses since the start, longest first, and the stacks of both sides. */
 	struct report_pause {
 		const struct model_pause *pause;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Adding samples up by call site, type, way in, start of the goroutine or step of a growth. Rows of
- * equal weight are ordered by name, so that one profile always gives one text.
+ * Adding samples up by call site, with what happened there or without, type, way in, start of the
+ * goroutine or step of a growth. Rows of equal weight are ordered by name, so that one profile always gives one text.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -40,19 +40,25 @@ struct maker {
 	uint32_t smallest;		/* size that a growth started from */
 };
 
-static int site_key(const struct report_sample *s, struct report_arena *a, struct key *key)
+/* coded: what tells samples of one site apart is part of the key. */
+static int site_key(const struct report_sample *s, bool coded, struct report_arena *a,
+		    struct key *key)
 {
 	const struct report_frame *f = &s->frames[0];
 	size_t nfunc = strlen(f->func) + 1, nfile = strlen(f->file) + 1;
+	size_t nleaf = coded ? strlen(s->leaf) + 1 : 0, ncode = coded ? sizeof(s->code) : 0;
 	char *buf;
 
-	key->len = nfunc + nfile + sizeof(f->line);
+	key->len = nfunc + nfile + sizeof(f->line) + nleaf + ncode;
 	key->p = buf = report_arena__alloc(a, key->len, 1);
 	if (!buf)
 		return -ENOMEM;
 	memcpy(buf, f->func, nfunc);
 	memcpy(buf + nfunc, f->file, nfile);
 	memcpy(buf + nfunc + nfile, &f->line, sizeof(f->line));
+	buf += nfunc + nfile + sizeof(f->line);
+	memcpy(buf, s->leaf, nleaf);
+	memcpy(buf + nleaf, &s->code, ncode);
 	return 0;
 }
 
@@ -61,7 +67,8 @@ static int make_key(const struct report_sample *s, enum report_table_kind kind,
 {
 	switch (kind) {
 	case REPORT_TABLE_SITES:
-		return site_key(s, a, key);
+	case REPORT_TABLE_CODED:
+		return site_key(s, kind == REPORT_TABLE_CODED, a, key);
 	case REPORT_TABLE_TYPES:
 		*key = (struct key){ .p = s->type, .len = strlen(s->type) };
 		return 0;
@@ -142,6 +149,10 @@ static int compare_names(const struct report_row *a, const struct report_row *b)
 		order = strcmp(a->sample->start, b->sample->start);
 	if (!order)
 		order = compare_steps(a->sample, b->sample);
+	if (!order)
+		order = strcmp(a->sample->leaf, b->sample->leaf);
+	if (!order)
+		order = ascending(a->sample->code, b->sample->code);
 	return order ? order : ascending(a->sample->kind, b->sample->kind);
 }
 
@@ -151,6 +162,8 @@ static int compare_rows(const void *x, const void *y, void *ctx)
 	static const enum report_metric second[] = {
 		[REPORT_BYTES] = REPORT_OBJECTS, [REPORT_OBJECTS] = REPORT_BYTES,
 		[REPORT_GROWTHS] = REPORT_COPIED, [REPORT_COPIED] = REPORT_GROWTHS,
+		[REPORT_PAUSES] = REPORT_PAUSE_TIME, [REPORT_PAUSE_TIME] = REPORT_PAUSES,
+		[REPORT_ASSISTS] = REPORT_ASSIST_TIME, [REPORT_ASSIST_TIME] = REPORT_ASSISTS,
 	};
 	const struct report_row *a = x, *b = y;
 	const struct maker *k = ctx;

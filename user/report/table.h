@@ -15,6 +15,7 @@ enum report_table_kind {
 	REPORT_TABLE_VIA,
 	REPORT_TABLE_STARTS,		/* by the goroutine's function */
 	REPORT_TABLE_STEPS,		/* by size before and after; ordered by these */
+	REPORT_TABLE_CODED,		/* by site, code, and what was trimmed in front of it */
 };
 
 struct report_row {
