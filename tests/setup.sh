@@ -43,6 +43,7 @@ header zlib.h || need zlib1g-dev
 header capstone/capstone.h || need libcapstone-dev
 header uthash.h || need uthash-dev
 header protobuf-c/protobuf-c.h || need libprotobuf-c-dev
+header jansson.h || need libjansson-dev
 have protoc-c || need protobuf-c-compiler
 find_bpftool > /dev/null || need bpftool
 if [ "${1:-}" = --check ]; then

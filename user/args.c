@@ -17,6 +17,7 @@ enum {
 	OPT_STATS,
 	OPT_DRY_RUN,
 	OPT_FORCE,
+	OPT_JSON_SCHEMA,
 };
 
 static const struct argp_option options[] = {
@@ -24,20 +25,22 @@ static const struct argp_option options[] = {
 	{ "pid", 'p', "PID", 0, "Process to trace; repeatable", 1 },
 	{ NULL, 0, NULL, 0, "EVENTS", 2 },
 	{ "event", 'e', "LIST", 0,
-	  "What to trace: alloc (heap allocations), stack (growth of goroutine stacks); "
-	  "default alloc,stack", 2 },
+	  "What to trace: alloc (heap allocations), stack (growth of goroutine stacks), gc "
+	  "(stop-the-world pauses, and waits for the collector); default alloc,stack,gc", 2 },
 	{ "alloc", 'a', "MODE", 0,
 	  "How allocations are counted: auto, exact (each one), off; default auto, which is exact", 2 },
 	{ NULL, 0, NULL, 0, "OUTPUT", 3 },
 	{ "output", 'o', "FILE", 0,
 	  "Write a report when tracing ends, and on USR1; the suffix names the format "
-	  "(.txt .folded .pb.gz); '-' is stdout; %p pid, %t UTC time, %h host, %c command; "
+	  "(.txt .folded .pb.gz .json); '-' is stdout; %p pid, %t UTC time, %h host, %c command; "
 	  "repeatable", 3 },
-	{ "format", 'f', "FMT", 0, "Format of all outputs: text, folded, pprof; without -o on stdout", 3 },
+	{ "format", 'f', "FMT", 0,
+	  "Format of all outputs: text, folded, pprof, json; without -o on stdout", 3 },
 	{ "interval", 'i', "TIME", 0, "Print the call sites every TIME (default 1s)", 3 },
 	{ "metric", 'm', "NAME", 0,
 	  "What tables are sorted by, and what folded and pprof show: bytes, objects (of alloc), "
-	  "growths, copied (of stack); default bytes, growths without alloc", 3 },
+	  "growths, copied (of stack), pauses, pause-time, assists, assist-time (of gc); default "
+	  "bytes, or growths, or pause-time, of what is traced the first", 3 },
 	{ "top", 'T', "N", 0, "Rows of a table (default 20)", 3 },
 	{ "force", OPT_FORCE, NULL, 0, "Overwrite outputs that exist", 3 },
 	{ NULL, 0, NULL, 0, "FILTERS", 4 },
@@ -45,12 +48,17 @@ static const struct argp_option options[] = {
 	{ "exclude", 'X', "GLOB", 0, "No stacks with a function whose name matches; repeatable", 4 },
 	{ "runtime-frames", OPT_RUNTIME_FRAMES, NULL, 0,
 	  "Keep the runtime's own frames at the top of stacks", 4 },
+	{ "longer", 'l', "TIME", 0,
+	  "Tell who was late for a stop of the world only of those that were so by TIME (default "
+	  "100us)", 4 },
 	{ NULL, 0, NULL, 0, "LIMITS", 5 },
 	{ "duration", 'd', "TIME", 0,
-	  "Stop after TIME: a number of seconds, or with ms, s, m, h (default: until Ctrl-C)", 5 },
+	  "Stop after TIME: a number of seconds, or with ns, us, ms, s, m, h (default: until Ctrl-C)", 5 },
 	{ NULL, 0, NULL, 0, "MISC", 6 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "Check everything, attach nothing", 6 },
 	{ "stats", OPT_STATS, NULL, 0, "Show gotrace's own cost and the fill of its tables", 6 },
+	{ "json-schema", OPT_JSON_SCHEMA, NULL, 0, "Print the JSON schema of the lines of json, and exit",
+	  6 },
 	{ "quiet", 'q', NULL, 0, "Only errors on stderr", 6 },
 	{ "verbose", 'v', NULL, 0, "Show the probes' code bytes; -vv adds libbpf's log", 6 },
 	{ "version", 'V', NULL, 0, "Print the version and exit", 6 },
@@ -59,7 +67,8 @@ static const struct argp_option options[] = {
 };
 
 static const char doc[] =
-	"Shows which lines of a running Go program allocate how much, and grow stacks.\v"
+	"Shows which lines of a running Go program allocate how much, grow stacks, and wait\n"
+	"for the garbage collector.\v"
 	"Examples:\n"
 	"  sudo gotrace -p 4711                   a table a second, a summary at Ctrl-C\n"
 	"  sudo gotrace -p 4711 -d 30 -o a.pb.gz  30 s into a profile for go tool pprof\n"
@@ -69,13 +78,16 @@ static const char doc[] =
 	"Exit codes: 0 ok, 1 failure, 2 usage, 3 this target cannot be traced,\n"
 	"4 not permitted or not supported by this kernel.";
 
-/* A time as in -d and -i. Returns false if text is none. */
-static bool parse_time(const char *text, uint64_t *ns)
+/* A time as in -d, of min_ns at least. Returns false if text is none. */
+static bool parse_time(const char *text, uint64_t min_ns, uint64_t *ns)
 {
 	static const struct {
 		const char *unit;
 		double ns;
-	} units[] = { { "", 1e9 }, { "ms", 1e6 }, { "s", 1e9 }, { "m", 60e9 }, { "h", 3600e9 } };
+	} units[] = {
+		{ "", 1e9 }, { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 },
+		{ "s", 1e9 }, { "m", 60e9 }, { "h", 3600e9 },
+	};
 	char *end;
 	double n;
 
@@ -87,8 +99,8 @@ static bool parse_time(const char *text, uint64_t *ns)
 		if (strcmp(end, units[i].unit))
 			continue;
 		n *= units[i].ns;
-		/* A thousand years are enough for anybody; less than a microsecond is a slip. */
-		if (n < 1e3 || n > 3e19 / 1.1)
+		/* A thousand years are enough for anybody. */
+		if (n < (double)min_ns || n > 3e19 / 1.1)
 			return false;
 		if (n > 9e18)
 			n = 9e18;
@@ -97,6 +109,9 @@ static bool parse_time(const char *text, uint64_t *ns)
 	}
 	return false;
 }
+
+/* Less than this is a slip where gotrace itself is to keep the time. */
+#define MIN_PERIOD_NS 1000
 
 static bool parse_number(const char *text, long min, long max, long *out)
 {
@@ -123,7 +138,7 @@ static void parse_events(struct argp_state *state, char *list, struct args *a)
 	static const struct {
 		const char *name;
 		enum model_group group;
-	} events[] = { { "alloc", MODEL_ALLOC }, { "stack", MODEL_STACK } };
+	} events[] = { { "alloc", MODEL_ALLOC }, { "stack", MODEL_STACK }, { "gc", MODEL_GC } };
 	unsigned int groups = 0;
 
 	for (char *p = strsep(&list, ","); p; p = strsep(&list, ",")) {
@@ -133,7 +148,7 @@ static void parse_events(struct argp_state *state, char *list, struct args *a)
 			if (!strcmp(p, events[i].name))
 				group = events[i].group;
 		if (!group)
-			argp_error(state, "no event '%s': there are alloc, stack", p);
+			argp_error(state, "no event '%s': there are alloc, stack, gc", p);
 		groups |= group;
 	}
 	a->report.groups = groups;
@@ -153,6 +168,10 @@ static void parse_metric(struct argp_state *state, const char *name, struct args
 		[REPORT_OBJECTS] = "objects",
 		[REPORT_GROWTHS] = "growths",
 		[REPORT_COPIED] = "copied",
+		[REPORT_PAUSES] = "pauses",
+		[REPORT_PAUSE_TIME] = "pause-time",
+		[REPORT_ASSISTS] = "assists",
+		[REPORT_ASSIST_TIME] = "assist-time",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -162,15 +181,20 @@ static void parse_metric(struct argp_state *state, const char *name, struct args
 		a->metric_given = true;
 		return;
 	}
-	argp_error(state, "no metric '%s': there are bytes, objects, growths, copied", name);
+	argp_error(state,
+		   "no metric '%s': there are bytes, objects, growths, copied, pauses, pause-time, "
+		   "assists, assist-time", name);
 }
 
 /* What a single-valued format shows if -m does not say: the first of the groups. */
 static void finish_metric(struct argp_state *state, struct args *a)
 {
+	unsigned int groups = a->report.groups;
+
 	if (!a->metric_given)
-		a->report.metric = a->report.groups & MODEL_ALLOC ? REPORT_BYTES : REPORT_GROWTHS;
-	else if (!(a->report.groups & report__group(a->report.metric)))
+		a->report.metric = groups & MODEL_ALLOC ? REPORT_BYTES :
+				   groups & MODEL_STACK ? REPORT_GROWTHS : REPORT_PAUSE_TIME;
+	else if (!(groups & report__group(a->report.metric)))
 		argp_error(state, "-m asks for what -e and -a leave out");
 }
 
@@ -269,13 +293,17 @@ static error_t parse_limit(int key, char *arg, struct argp_state *state, struct 
 		add_pid(state, a, arg);
 		return 0;
 	case 'd':
-		if (!parse_time(arg, &a->duration_ns))
+		if (!parse_time(arg, MIN_PERIOD_NS, &a->duration_ns))
 			argp_error(state, "no time: '%s' (examples: 30, 500ms, 2m)", arg);
 		return 0;
 	case 'i':
-		if (!parse_time(arg, &a->interval_ns))
+		if (!parse_time(arg, MIN_PERIOD_NS, &a->interval_ns))
 			argp_error(state, "no time: '%s' (examples: 1, 500ms, 2m)", arg);
 		a->interval_given = true;
+		return 0;
+	case 'l':
+		if (!parse_time(arg, 1, &a->report.longer_ns))
+			argp_error(state, "no time: '%s' (examples: 100us, 1ms, 0.5)", arg);
 		return 0;
 	case 'T':
 		if (!parse_number(arg, 1, 1000000, &n))
@@ -306,6 +334,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_STATS: a->stats = true; return 0;
 	case OPT_DRY_RUN: a->dry_run = true; return 0;
 	case OPT_FORCE: a->force = true; return 0;
+	case OPT_JSON_SCHEMA:
+		exit(report__json_schema(stdout) ? EXIT_FAILED : EXIT_OK);
 	case 'V':
 		printf("gotrace %s\n", GOTRACE_VERSION);
 		exit(EXIT_OK);

@@ -480,6 +480,17 @@ static int fill_set(struct build *b, struct report_set *set, struct merged *tabl
 	return 0;
 }
 
+const struct report_set *report__set_of_loss(const struct report_profile *p,
+					     const struct model_loss *l)
+{
+	const struct report_set *const sets[] = {
+		[LOST_ALLOC] = &p->alloc, [LOST_GROWTH] = &p->growth, [LOST_PAUSE] = &p->pause,
+		[LOST_LATE] = &p->late, [LOST_DELAY] = &p->delay,
+	};
+
+	return sets[set_of(l)];
+}
+
 static void add_losses(struct report_profile *p)
 {
 	struct report_set *const sets[] = {
@@ -548,6 +559,7 @@ static void init_profile(struct build *b)
 	init_set(&p->late);
 	init_set(&p->delay);
 	p->model = b->m;
+	p->names = b->names;
 	p->time = *model__time(b->m);
 	from = b->opts->interval ? p->time.mark_ns : p->time.start_ns;
 	if (p->time.now_ns > from)

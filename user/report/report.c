@@ -28,6 +28,12 @@ static const struct report_format formats[] = {
 		.view = "go tool pprof -http=: %s",
 		.write = report__pprof,
 	},
+	{
+		.name = "json",
+		.suffixes = { ".json", ".ndjson", ".jsonl" },
+		.view = "jq . %s",
+		.write = report__json,
+	},
 };
 
 const struct report_format *report__format(const char *name)
@@ -48,6 +54,8 @@ static bool ends_with(const char *s, const char *suffix)
 
 const struct report_format *report__format_of(const char *filename)
 {
+	if (ends_with(filename, ".trace.json"))
+		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		for (const char *const *s = formats[i].suffixes; *s; s++) {
 			if (ends_with(filename, *s))

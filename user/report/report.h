@@ -151,6 +151,7 @@ struct report_profile {
 	} *worst;
 	size_t nworst;
 	const struct model *model;	/* for what is no matter of stacks: histograms, cycles */
+	const struct report_names *names;
 	struct model_counters counters;
 	double seconds;			/* of the period the figures cover */
 	struct model_time time;
@@ -162,6 +163,9 @@ struct report_profile {
 enum model_group report__group(enum report_metric metric);
 const struct report_set *report__set(const struct report_profile *p, enum report_metric metric);
 uint64_t report__value(const struct report_sample *s, enum report_metric metric);
+/* The set in whose lost a row of the counters is. */
+const struct report_set *report__set_of_loss(const struct report_profile *p,
+					     const struct model_loss *l);
 /* Does it have any figure that is not 0? */
 bool report__counts(const struct report_sample *s);
 /* Adds from's figures to to's; max_ns is the larger one. */
@@ -186,10 +190,13 @@ struct report_format {
 		     const struct report_options *opts);
 };
 
-/* By name ("pprof") or by a file name's suffix ("x.pb.gz"); NULL if there is none. */
+/*
+ * By name ("pprof") or by a file name's suffix ("x.pb.gz"); NULL if there is none. x.trace.json is
+ * not json: traces for viewers have that name everywhere.
+ */
 const struct report_format *report__format(const char *name);
 const struct report_format *report__format_of(const char *filename);
-/* All names, for messages: "text, folded, pprof". */
+/* All names, for messages: "text, folded, pprof, json". */
 const char *report__format_names(void);
 
 int report__text(FILE *out, const struct report_profile *p, const struct report_run *run,
@@ -198,6 +205,10 @@ int report__folded(FILE *out, const struct report_profile *p, const struct repor
 		   const struct report_options *opts);
 int report__pprof(FILE *out, const struct report_profile *p, const struct report_run *run,
 		  const struct report_options *opts);
+int report__json(FILE *out, const struct report_profile *p, const struct report_run *run,
+		 const struct report_options *opts);
+/* The JSON schema of the lines that report__json() writes. 0 or a negative errno. */
+int report__json_schema(FILE *out);
 
 /*
  * Output files that appear whole or not at all: opened beside their final name, renamed by
