@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a probe on each allocation costs: gotrace, the floor, and bpftrace, in one run.
 
-usage: tests/bench/run.py [--rounds N] [--json FILE]
+usage: tests/bench/run.py [--rounds N] [--json FILE] [--only alloc|tax]
 
 One target allocates 32-byte objects without end and times itself. Round by round it is left alone,
 given an empty BPF program at gotrace's own sites (the floor), gotrace, and bpftrace's one-liner at
 the function's entry. Printed are medians over the rounds and their ratios; the raw figures go to a
-JSON file. Nothing here passes or fails: a timing is not a test.
+JSON file. Then what -e stack,gc costs a program as a whole (tax.py). Nothing here passes or fails:
+a timing is not a test.
 """
 import argparse
 import json
@@ -19,6 +20,8 @@ import statistics
 import subprocess
 import sys
 import time
+
+import tax
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 OUT = os.path.join(TOP, ".output", "bench")
@@ -215,18 +218,12 @@ def big_binary():
     return os.path.join(OUT, "big")
 
 
-def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--rounds", type=int, default=9)
-    options.add_argument("--json", default=os.path.join(OUT, "bench.json"))
-    args = options.parse_args()
-    if os.geteuid():
-        os.execvp("sudo", ["sudo", sys.executable, os.path.realpath(__file__), *sys.argv[1:]])
+def allocations(rounds, raw):
+    """What each allocation costs, the highest rate, and how long attaching takes."""
     alloc = os.path.join(OUT, "alloc")
-    raw = {"cpus": os.cpu_count(), "kernel": os.uname().release}
     for depth in (1, 16):
-        raw[f"depth_{depth}"] = compare(alloc, args.rounds, "-depth", str(depth))
-        print_costs(f"{depth + 5} frames deep, 32-byte objects, median of {args.rounds} rounds:",
+        raw[f"depth_{depth}"] = compare(alloc, rounds, "-depth", str(depth))
+        print_costs(f"{depth + 5} frames deep, 32-byte objects, median of {rounds} rounds:",
                     raw[f"depth_{depth}"])
     print("\nhighest rate, all CPUs allocating, two goroutines a CPU:")
     raw["rate"] = highest_rate(alloc, 2 * os.cpu_count())
@@ -236,8 +233,23 @@ def main():
     print("\nfrom starting gotrace to probes in place:")
     for name, binary in (("small", alloc), ("large", big_binary())):
         if os.path.exists(binary):
-            raw[f"start_{name}"] = starts(binary, ["-run", "5m"], args.rounds)
+            raw[f"start_{name}"] = starts(binary, ["-run", "5m"], rounds)
             print_starts(name, binary, raw[f"start_{name}"])
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--rounds", type=int, default=9)
+    options.add_argument("--json", default=os.path.join(OUT, "bench.json"))
+    options.add_argument("--only", choices=("alloc", "tax"))
+    args = options.parse_args()
+    if os.geteuid():
+        os.execvp("sudo", ["sudo", sys.executable, os.path.realpath(__file__), *sys.argv[1:]])
+    raw = {"cpus": os.cpu_count(), "kernel": os.uname().release}
+    if args.only != "tax":
+        allocations(args.rounds, raw)
+    if args.only != "alloc":
+        raw["tax"] = tax.measure(args.rounds)
     with open(args.json, "w", encoding="ascii") as out:
         json.dump(raw, out, indent=1)
     print(f"\nraw figures: {os.path.relpath(args.json)}")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Builds the targets of the benchmarks and runs them. bpftrace, the peer, is used if it is there.
-# usage: tests/bench/run.sh [--rounds N] [--json FILE]
+# usage: tests/bench/run.sh [--rounds N] [--json FILE] [--only alloc|tax]
 set -eu
 cd "$(dirname "$0")/../.."
 export PATH=$PATH:/usr/local/go/bin
@@ -17,6 +17,8 @@ build() {
 }
 
 build tests/targets/alloc "$out/alloc"
+build tests/targets/gc "$out/gc"
+build tests/targets/natsload "$out/natsload"
 
 # A binary of 100 MB: the same program, 12,000 functions more, and the rest embedded data.
 if [ ! -e "$out/big" ]; then

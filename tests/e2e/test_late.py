@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Who was late when the world was to stop: planted culprits of each kind, named one by one.
+
+GOTRACE_GO names the versions of Go; by default the first and the last, and 1.24.
+"""
+import contextlib
+import os
+import sys
+
+import pauses
+import lib
+from lib import equal, expect
+
+VERSIONS = os.environ.get("GOTRACE_GO", "1.19 1.24 1.27").split()
+PLANTS, NAMED = 20, 19
+
+
+def trace(path, commands, directory, cpu=None, options=("-e", "gc")):
+    """(answer to the last command, run)."""
+    target = pauses.Target(path)
+    if cpu is not None:
+        for thread in os.listdir(f"/proc/{target.pid}/task"):
+            os.sched_setaffinity(int(thread), {cpu})
+    tracer = pauses.Tracer(target.pid, directory, options)
+    for command in commands:
+        truth = target.ask(command)
+    run = tracer.stop()
+    target.finish()
+    pauses.check_complete(run)
+    equal(len(truth["plants"]), PLANTS, f"stretches that came out as planned of {truth['tries']}")
+    return truth, run
+
+
+def stop_of(plant, run):
+    """The pause that a plant is about: the first one that was asked for."""
+    reason = "GC sweep termination" if plant["gc"] else "read mem stats"
+    found = [p for p in run.between(plant["asked_ns"], plant["answered_ns"])
+             if p["reason"] == reason]
+    equal(len(found), 1, f"pauses for {reason} while a stretch ran")
+    return found[0]
+
+
+def wrong(truth, plant, pause, how):
+    """What is not as it was planted; "" if all is."""
+    late = pause.get("late")
+    if not late:
+        return f"nobody is late, {pause['stopped_ns'] - pause['begin_ns']} ns until all stopped"
+    if pauses.leaf(late) != truth["func"]:
+        return f"late is {late.get('where')} ({late['how']})"
+    line = late["where"].get("line", 0)
+    if not truth["first_line"] <= line <= truth["last_line"]:
+        return f"line {line}"
+    if late["thread"] != plant["thread"]:
+        return f"thread {late['thread']}, not {plant['thread']}"
+    return "" if late["how"] == how else f"late is how {late['how']}"
+
+
+def check_named(truth, run, how):
+    """The pauses in which the culprit is named, which are all but one at most."""
+    good, problems = [], []
+    for plant in truth["plants"]:
+        pause = stop_of(plant, run)
+        problem = wrong(truth, plant, pause, how)
+        if problem:
+            problems.append(problem)
+        else:
+            good.append((plant, pause))
+    expect(len(good) >= NAMED, f"{len(good)} of {PLANTS} named: {'; '.join(problems[:5])}")
+    for plant, pause in good:
+        late = pause["late"]
+        whole = pause["stopped_ns"] - pause["requested_ns"]
+        expect(0.5e6 <= late["late_ns"] <= 1.05 * whole + 1e5, f"late by {late}, of {whole}")
+        expect(late["how_ns"] <= late["late_ns"], f"how_ns of {late}")
+    return good
+
+
+def check_sites(truth, run, how):
+    """The table of who was late has the function with its times."""
+    sites = [site for site in run.all("late_site")
+             if site["how"] == how and pauses.leaf(site) == truth["func"]]
+    expect(sites, f"no late_site of {truth['func']}, {how}")
+    count = sum(site["count"] for site in sites)
+    mine = [p for p in run.pauses if (p.get("late") or {}).get("how") == how
+            and pauses.leaf(p["late"]) == truth["func"]]
+    equal(count, len(mine), "late by site, held against the pauses")
+    equal(sum(site["ns"] for site in sites), sum(p["late"]["late_ns"] for p in mine),
+          "time by site, held against the pauses")
+
+
+def planted(kind, version):
+    """One goroutine in code that cannot be preempted, the other stops the world."""
+    def test():
+        with lib.workdir() as directory:
+            truth, run = trace(lib.build("gc", version), [f"late {kind} {PLANTS}"], directory)
+        good = check_named(truth, run, "ran")
+        check_sites(truth, run, "ran")
+        for _, pause in good:
+            late = pause["late"]
+            expect(late["samples"] > 0, f"no sample: {late}")
+            # Of 8,192 pages those after the first signal; and a stray one where none is planted.
+            most = (1000, 9000) if kind == "faults" else (0, 100)
+            expect(most[0] <= late["faults"] <= most[1], f"page faults: {late}")
+    return test
+
+
+@contextlib.contextmanager
+def spinners(cpu, count):
+    """Processes that compete for a CPU."""
+    children = [lib.start([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    for child in children:
+        os.sched_setaffinity(child.pid, {cpu})
+    try:
+        yield
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+
+
+def two_cpus():
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        raise lib.Skip("one CPU only")
+    return cpus[:2]
+
+
+def waited(version):
+    """A thread that holds a P has to share its CPU; who stops the world has another."""
+    def test():
+        free, busy = two_cpus()
+        with lib.workdir() as directory, spinners(busy, 3):
+            truth, run = trace(lib.build("gc", version),
+                               [f"pin {busy} {free}", f"late waited {PLANTS}"], directory)
+        check_named(truth, run, "waited")
+        check_sites(truth, run, "waited")
+    return test
+
+
+def tests():
+    for version in VERSIONS:
+        for kind in ("nosplit", "memmove", "faults"):
+            yield f"{kind}.{version}", planted(kind, version)
+        yield f"waited.{version}", waited(version)
+
+
+def test_one_cpu():
+    """The whole program shares one CPU with others.
+
+    The culprit waits for it, and when it has stopped, so may the thread that stops the world: one
+    of the two is named, whichever came last.
+    """
+    _, busy = two_cpus()
+    with lib.workdir() as directory, spinners(busy, 2):
+        truth, run = trace(lib.build("gc"), [f"late waited {PLANTS}"], directory, cpu=busy)
+    named = 0
+    for plant in truth["plants"]:
+        late = stop_of(plant, run).get("late") or {}
+        culprit = late.get("how") == "waited" and pauses.leaf(late) == truth["func"]
+        named += culprit or late.get("how") == "woken"
+    expect(named >= NAMED, f"{named} of {PLANTS} are told to have waited for a CPU")
+
+
+def test_threshold():
+    """Who is late by less than is asked for is not told of."""
+    with lib.workdir() as directory:
+        _, run = trace(lib.build("gc"), [f"late nosplit {PLANTS}"], directory,
+                       options=("-e", "gc", "--longer=1h"))
+    expect(run.pauses, "no pauses")
+    equal([p["late"] for p in run.pauses if p.get("late")], [], "late threads")
+    equal(run.all("late_site"), [], "sites of late threads")
