@@ -5,8 +5,8 @@
 #ifndef GOTRACE_GOROUTINE_BPF_H
 #define GOTRACE_GOROUTINE_BPF_H
 
-/* Words of a g that hold its stack, its saved registers and its id; more than these is read anew. */
-#define G_WORDS 21
+/* Words of a g that hold its stack and its saved registers. */
+#define G_WORDS 16
 
 struct goroutine {
 	__u64 lo, hi;			/* its stack */
@@ -19,14 +19,14 @@ static __always_inline bool read_goroutine(__u64 gp, struct goroutine *g)
 	__u64 words[G_WORDS];
 
 	if (bpf_probe_read_user(words, sizeof(words), (void *)gp) ||
+	    bpf_probe_read_user(&g->goid, sizeof(g->goid), (void *)(gp + cfg.g_goid)) ||
 	    bpf_probe_read_user(&g->startpc, sizeof(g->startpc), (void *)(gp + cfg.g_startpc)))
 		return false;
-	g->lo = words[(cfg.g_stack >> 3) % G_WORDS];
-	g->hi = words[((cfg.g_stack >> 3) + 1) % G_WORDS];
-	g->sp = words[(cfg.g_sched_sp >> 3) % G_WORDS];
-	g->pc = words[((cfg.g_sched_sp >> 3) + 1) % G_WORDS];
-	g->bp = words[(cfg.g_sched_bp >> 3) % G_WORDS];
-	g->goid = words[(cfg.g_goid >> 3) % G_WORDS];
+	g->lo = words[(cfg.g_stack >> 3) & (G_WORDS - 1)];
+	g->hi = words[((cfg.g_stack >> 3) + 1) & (G_WORDS - 1)];
+	g->sp = words[(cfg.g_sched_sp >> 3) & (G_WORDS - 1)];
+	g->pc = words[((cfg.g_sched_sp >> 3) + 1) & (G_WORDS - 1)];
+	g->bp = words[(cfg.g_sched_bp >> 3) & (G_WORDS - 1)];
 	return true;
 }
 
