@@ -161,6 +161,12 @@ static int add_pause(struct collect *c, const struct gt_pause *p)
 	};
 	int err = out.stack ? collect__stack(c, e->model, out.stack) : 0;
 
+	/*
+	 * What gcMarkTermination hands over as the end (from Go 1.22 on) is when its own work was
+	 * done, shortly before it calls; PauseNs and /sched/pauses end there too.
+	 */
+	if (out.restarting_ns > out.restarted_ns)
+		out.restarting_ns = out.restarted_ns;
 	memcpy(text, p->text, sizeof(p->text));
 	if (!p->reason && text[0])
 		out.reason = reason_of(text);
