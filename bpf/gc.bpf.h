@@ -9,7 +9,7 @@
  *	STOP		who asks, and why; from here on threads are looked at
  *	SIGNAL		a thread that still runs has taken a preemption signal: what was it doing?
  *	YIELD		a thread has stopped; if that is late, an event
- *	RESTART		from Go 1.23 on its arguments are the runtime's own times
+ *	RESTART		from Go 1.22 on its arguments are the runtime's own times
  *	RESTARTED	returns when the world runs again; the event of the pause
  */
 #ifndef GOTRACE_GC_BPF_H
@@ -91,7 +91,6 @@ static __always_inline int send(void *event, __u32 size)
 static __always_inline void read_reason(struct gt_cpu *cpu, struct gt_pause *p, __u64 reason, __u64 m)
 {
 	__u64 caller = volatile_of(cpu->stack.pc[1]), text[2] = { 0 };
-	__u32 n;
 
 	if (cfg.stop_has_reason) {
 		p->reason = reason & 0xff;
@@ -99,10 +98,9 @@ static __always_inline void read_reason(struct gt_cpu *cpu, struct gt_pause *p, 
 		p->reason = 2;
 	} else if (caller - cfg.gcmarkdone_start < cfg.gcmarkdone_end - cfg.gcmarkdone_start) {
 		p->reason = 1;
-	} else if (!bpf_probe_read_user(text, sizeof(text), (void *)(m + cfg.m_preemptoff)) && text[0]) {
-		n = (__u32)volatile_of(text[1]);
-		if (n < sizeof(p->text))
-			bpf_probe_read_user(p->text, n, (void *)text[0]);
+	} else if (!bpf_probe_read_user(text, sizeof(text), (void *)(m + cfg.m_preemptoff)) &&
+		   !bpf_probe_read_user(p->text, sizeof(p->text) - 1, (void *)text[0])) {
+		p->text[sizeof(p->text) - 1] = (char)text[1];
 	}
 }
 
@@ -150,6 +148,26 @@ static __noinline int stop_begin(struct pt_regs *ctx)
 	return 0;
 }
 
+/*
+ * Before Go 1.22 the times are in memory: work.tSweepTerm or work.tMarkTerm is when PauseNs begins, and
+ * work.tEnd when it ends, of mark termination. They follow cycles after 16 bytes in the struct (runtime/
+ * mgc.go, Go 1.18 to 1.27). Believed only if they are of this pause.
+ */
+static __always_inline void read_times(struct gt_pause *p)
+{
+	__u64 t[4] = { 0 }, begin, end; /* tSweepTerm, tMark, tMarkTerm, tEnd */
+
+	if (bpf_probe_read_user(t, sizeof(t), (void *)(cfg.cycles + 16)))
+		return;
+	begin = p->reason == 1 ? t[2] : t[0];
+	end = t[3];
+	if (begin > p->requested_ns || p->requested_ns - begin > 1000000000)
+		return;
+	p->head.time_ns = begin;
+	if (p->reason == 1 && end > begin && end < p->restarting_ns)
+		p->restarted_ns = end;
+}
+
 static __always_inline int restart_begin(struct pt_regs *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
@@ -167,6 +185,8 @@ static __always_inline int restart_begin(struct pt_regs *ctx)
 	p->yield_ns = volatile_of(stop.yield_ns);
 	p->arrived_ns = arrived_ns();
 	p->head.time_ns = p->requested_ns;
+	if (cfg.restart_args == GT_RESTART_NONE && cfg.cycles && p->reason && p->reason <= 2)
+		read_times(p);
 	if (cfg.restart_args >= GT_RESTART_START) {
 		p->reason = ctx->bx & 0xff;
 		p->head.time_ns = ctx->cx;
@@ -192,7 +212,8 @@ static __always_inline int restart_end(struct pt_regs *ctx)
 		return 0;
 	}
 	stop.open = 0;
-	p->restarted_ns = ctx->ax;
+	if (!p->restarted_ns)
+		p->restarted_ns = ctx->ax;
 	p->head.kind = GT_EVENT_PAUSE;
 	p->head.size = sizeof(*p);
 	count(cpu->pauses_seen, 1);
@@ -336,20 +357,42 @@ static __always_inline __u64 pending_key(__u64 g, __u32 kind)
 	return g | kind;
 }
 
+/* How deep on the stack of g this is, which a copy of the stack does not change. */
+static __always_inline __u64 depth_of(__u64 g, __u64 sp)
+{
+	return read_u64(g + cfg.g_stack + 8) - sp;
+}
+
+/*
+ * To wait for a semaphore the runtime may have to allocate, which may call gcAssistAlloc or gcStart again
+ * and find at once that it is not the time: that is part of the delay under way. It lies deeper on the
+ * stack; what does not is a new delay, and the one before has never ended.
+ */
+static __always_inline bool is_inside(const struct gt_pending *outer, __u64 depth)
+{
+	return outer->depth < depth;
+}
+
 static __noinline int delay_begin(struct pt_regs *ctx, __u32 kind)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slot = 0;
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
 	__u64 key = pending_key(ctx->r14, kind);
-	struct gt_pending p = { .owner = ctx->ax, .cause = KEPT };
+	struct gt_pending p = { .owner = ctx->ax, .cause = KEPT }, *outer;
 	struct walk w = { .tid = tid, .ip = ctx->ip, .sp = ctx->sp, .bp = ctx->bp };
 
 	if (!cpu || !volatile_of(tracing))
 		return 0;
 	if (kind != GT_DELAY_WORK) {
-		count(cpu->delays_seen, 1);
-		if (bpf_map_lookup_elem(&pending, &key))
+		outer = bpf_map_lookup_elem(&pending, &key);
+		p.depth = depth_of(ctx->r14, ctx->sp);
+		if (outer && is_inside(outer, p.depth)) {
+			outer->inside++;
+			return 0;
+		}
+		if (outer)
 			count(cpu->delays_unended, 1);
+		count(cpu->delays_seen, 1);
 		if (kind == GT_DELAY_SWEEP)
 			begin_at_frame(&w, ctx->bp);
 		p.cause = keep_stack(cpu, &w);
@@ -401,6 +444,10 @@ static __noinline int delay_end(struct pt_regs *ctx, __u32 kind)
 	if (!p) {
 		if (volatile_of(tracing) && kind != GT_DELAY_WORK)
 			count(cpu->delays_unbegun, 1);
+		return 0;
+	}
+	if (p->inside) {
+		p->inside--;
 		return 0;
 	}
 	if (kind == GT_DELAY_WORK) {

@@ -184,8 +184,9 @@ struct gt_pending {
 	__gt_u64 stack, check;
 	__gt_u64 work_ns;
 	__gt_u64 owner;			/* GT_DELAY_WORK: whose assist it is part of; GC_START: trigger */
+	__gt_u64 depth;			/* bytes of stack in use where it was begun */
 	__gt_u32 cause;			/* enum gt_lost, GT_LOST_MAX: not lost */
-	__gt_u32 pad;
+	__gt_u32 inside;		/* calls of the same function from within that have not ended */
 };
 
 /* The head of every event in the ring. */
@@ -206,7 +207,8 @@ enum gt_event_kind {
 
 /*
  * One stop of the world. The head's time is when the runtime began to stop it. All times are in ns of
- * CLOCK_MONOTONIC; from Go 1.23 on they are the runtime's own, before that taken by the probes.
+ * CLOCK_MONOTONIC. They are the runtime's own where it hands them over or leaves them in memory (see
+ * bpf/gc.bpf.h), and else taken by the probes.
  */
 struct gt_pause {
 	struct gt_head head;
@@ -225,7 +227,8 @@ struct gt_pause {
 	__gt_u32 trigger;		/* gcTriggerKind + 1 of the gcStart around it; 0: none */
 	__gt_u32 tid;
 	__gt_u32 cause;			/* enum gt_lost of its stack, GT_LOST_MAX: not lost */
-	char text[GT_REASON_TEXT];	/* m.preemptoff, the reason before Go 1.21; else "" */
+	/* The reason before Go 1.21, m.preemptoff: so much of it, then its length; else all 0. */
+	char text[GT_REASON_TEXT];
 };
 
 /* What an event of a late thread knows. Bits of gt_late.flags. */
@@ -336,7 +339,7 @@ _Static_assert(sizeof(struct gt_growth_val) == 40, "gt_growth_val");
 _Static_assert(sizeof(struct gt_growing) == 64, "gt_growing");
 _Static_assert(sizeof(struct gt_delay_key) == 16, "gt_delay_key");
 _Static_assert(sizeof(struct gt_delay_val) == 40, "gt_delay_val");
-_Static_assert(sizeof(struct gt_pending) == 48, "gt_pending");
+_Static_assert(sizeof(struct gt_pending) == 56, "gt_pending");
 _Static_assert(sizeof(struct gt_head) == 16, "gt_head");
 _Static_assert(sizeof(struct gt_pause) == 160, "gt_pause");
 _Static_assert(sizeof(struct gt_late) == 104, "gt_late");

@@ -145,7 +145,8 @@ static void add_requester(const struct collect_events *e, const struct gt_pause 
 static int add_pause(struct collect *c, const struct gt_pause *p)
 {
 	struct collect_events *e = &c->events;
-	char text[GT_REASON_TEXT + 1] = "";
+	char text[GT_REASON_TEXT] = "";
+	uint8_t len = (uint8_t)p->text[GT_REASON_TEXT - 1];
 	struct model_pause out = {
 		.seq = p->seq,
 		.reason = p->reason,
@@ -167,7 +168,7 @@ static int add_pause(struct collect *c, const struct gt_pause *p)
 	 */
 	if (out.restarting_ns > out.restarted_ns)
 		out.restarting_ns = out.restarted_ns;
-	memcpy(text, p->text, sizeof(p->text));
+	memcpy(text, p->text, len < sizeof(text) ? len : sizeof(text) - 1);
 	if (!p->reason && text[0])
 		out.reason = reason_of(text);
 	if (p->trigger < MODEL_TRIGGER_MAX && p->reason == MODEL_REASON_SWEEP_TERMINATION)
