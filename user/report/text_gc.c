@@ -220,8 +220,7 @@ static void print_mmu(struct text *t)
 
 	report_print__f(&t->out, "\n%sMost stopped%s  ", text__on(t, STYLE_BOLD), text__off(t));
 	for (int i = 0; i < MODEL_WINDOWS; i++)
-		report_print__f(&t->out, "  %8s",
-				report_print__time(model_windows[i], time));
+		report_print__f(&t->out, "  %5u ms", (unsigned int)(model_windows[i] / 1000000));
 	report_print__f(&t->out, "\nwithin any    ");
 	for (int i = 0; i < MODEL_WINDOWS; i++)
 		report_print__f(&t->out, "  %8s",
@@ -271,7 +270,7 @@ static void print_all_worst(struct text *t)
 	text__title(t, "Longest pauses");
 	report_print__f(&t->out, "%s%-12s  %7s  %8s  REASON%s\n", text__on(t, STYLE_BOLD), "AT",
 			"PAUSE", "STOPPING", text__off(t));
-	for (size_t i = 0; i < t->p->nworst; i++)
+	for (size_t i = 0; i < t->p->nworst && i < t->top; i++)
 		print_worst(t, &t->p->worst[i]);
 }
 

@@ -120,18 +120,18 @@ static int print_stacks(struct text *t)
 int text_late__summary(struct text *t)
 {
 	const struct report_sample *total = &t->p->late.total;
+	uint64_t stops = total->count - t->p->late.lost.count;
 	char longer[REPORT_TIME_LEN], time[REPORT_TIME_LEN];
 	int err;
 
 	text__title(t, "Who was late");
-	report_print__f(&t->out, "%" PRIu64 " stop%s took ", total->count,
-			text__plural(total->count));
+	report_print__f(&t->out, "%" PRIu64 " stop%s took ", stops, text__plural(stops));
 	if (t->longer_ns)
 		report_print__f(&t->out, "%s or longer", report_print__time(t->longer_ns, longer));
 	else
 		report_print__f(&t->out, "long");
 	report_print__f(&t->out, " and had a thread that was the last to stop");
-	if (total->count)
+	if (stops)
 		report_print__f(&t->out, "\ntogether %s late, %s at most",
 				report_print__time(total->ns, time),
 				report_print__time(total->max_ns, longer));
