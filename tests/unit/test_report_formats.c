@@ -584,8 +584,12 @@ static void test_format_table(void **state)
 	assert_null(report__format_of("a.gz"));
 	assert_null(report__format_of("-"));
 	assert_null(report__format_of(""));
-	assert_string_equal(report__format_names(), "text, folded, pprof");
-	assert_string_equal(report__format_names(), "text, folded, pprof");
+	assert_string_equal(report__format_of("a.json")->name, "json");
+	assert_string_equal(report__format_of("a.ndjson")->name, "json");
+	assert_string_equal(report__format_of("a.jsonl")->name, "json");
+	assert_null(report__format_of("a.trace.json"));
+	assert_string_equal(report__format_names(), "text, folded, pprof, json");
+	assert_string_equal(report__format_names(), "text, folded, pprof, json");
 }
 
 int main(void)
