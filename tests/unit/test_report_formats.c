@@ -503,10 +503,10 @@ static void test_writing_fails(void **state)
 	struct report_run run = fixture_run();
 	struct model *m = lossy_model();
 	struct report_profile p = make(m, fixture_names, fixture_types, &opts);
-	const char *const formats[] = { "text", "folded", "pprof" };
+	const char *const formats[] = { "text", "folded", "pprof", "json" };
 
 	(void)state;
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		for (int buffered = 0; buffered < 2; buffered++) {
 			FILE *full = fopen("/dev/full", "w");
 
