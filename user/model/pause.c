@@ -85,6 +85,17 @@ static bool is_before(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) < 0;
 }
 
+static struct model_late *oldest(struct pauses *p)
+{
+	struct model_late *l = &p->waiting[0];
+
+	for (size_t i = 1; i < p->nwaiting; i++) {
+		if (is_before(p->waiting[i].seq, l->seq))
+			l = &p->waiting[i];
+	}
+	return l;
+}
+
 /* Of those for one pause the last to stop is kept; the oldest give way when there is no room. */
 int model__add_late(struct model *m, const struct model_late *l)
 {
@@ -105,10 +116,8 @@ int model__add_late(struct model *m, const struct model_late *l)
 	}
 	if (!to && p->nwaiting < WAITING_MAX)
 		to = &p->waiting[p->nwaiting++];
-	for (size_t i = 0; !to && i < p->nwaiting; i++) {
-		if (!i || is_before(p->waiting[i].seq, to->seq))
-			to = &p->waiting[i];
-	}
+	if (!to)
+		to = oldest(p);
 	*to = *l;
 	if ((unsigned int)to->how >= MODEL_LATE_MAX)
 		to->how = MODEL_LATE_UNKNOWN;

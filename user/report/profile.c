@@ -367,8 +367,8 @@ static int add_late(struct build *b, const struct model_late_site *s)
 static int add_delay(struct build *b, const struct model_delay *d)
 {
 	static const char *const kinds[MODEL_DELAY_MAX] = {
-		[MODEL_ASSIST] = "mark assist", [MODEL_SWEEP] = "sweeping",
-		[MODEL_GC_START] = "cycle start", [MODEL_BARRIER] = "barrier",
+		[MODEL_ASSIST] = "assist", [MODEL_SWEEP] = "sweep",
+		[MODEL_GC_START] = "start", [MODEL_BARRIER] = "barrier",
 	};
 	struct report_sample figures = {
 		.count = d->count, .ns = d->ns, .max_ns = d->max_ns, .work_ns = d->work_ns,

@@ -2,7 +2,7 @@
 /*
  * The report as text: for an interval a line and the heaviest call sites of each group, for a whole
  * run the totals, tables by call site, type and way in, the heaviest stacks, the growth of goroutine
- * stacks, and what was lost. Columns of every table add up to its last line, which is the total,
+ * stacks, pauses and delays, and what was lost. Columns of every table add up to its last line, which is the total,
  * losses included.
  */
 #include <errno.h>
@@ -120,15 +120,52 @@ const char *text__func(struct text *t, const char *func, int width)
 	return text__shorten(t, name, width);
 }
 
-static void print_frame(struct text *t, const struct report_frame *f, int width)
+/* hint: what is put in brackets behind the name, or "". */
+static void print_hinted(struct text *t, const struct report_frame *f, const char *hint, int width)
 {
 	const char *place = place_of(t, f);
-	int room = width - (*place ? (int)report_print__width(place) + 1 : 0);
+	int room = width - (*place ? (int)report_print__width(place) + 1 : 0) -
+		   (*hint ? (int)report_print__width(hint) + 3 : 0);
 
 	report_print__f(&t->out, "%s", text__func(t, f->func, room));
+	if (*hint)
+		report_print__f(&t->out, " (%s)", hint);
 	if (*place)
 		report_print__f(&t->out, " %s%s%s", text__on(t, STYLE_DIM), place, text__off(t));
 	report_print__f(&t->out, "\n");
+}
+
+static void print_frame(struct text *t, const struct report_frame *f, int width)
+{
+	print_hinted(t, f, "", width);
+}
+
+void text__site(struct text *t, const struct report_sample *s, int width)
+{
+	const char *hint = text__clean(t, report_print__short_func(s->leaf)), *bare;
+
+	/* It is the runtime's. */
+	bare = strchr(hint, '.');
+	print_hinted(t, &s->frames[0], text__shorten(t, bare ? bare + 1 : hint, width / 3), width);
+}
+
+const char *text__plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+char *text__percent(double v, char buf[TEXT_PERCENT_LEN])
+{
+	if (v < 0.01)
+		strcpy(buf, v > 0 ? "under 0.01 %" : "0 %");
+	else
+		snprintf(buf, TEXT_PERCENT_LEN, "%.*f %%", v < 10 ? 2 : 0, v < 1e9 ? v : 1e9);
+	return buf;
+}
+
+double text__share(const struct text *t, uint64_t ns)
+{
+	return t->p->seconds > 0 ? ns / t->p->seconds / 1e7 : 0;
 }
 
 /* The figures of a row, up to and with the gap before its label. Returns their width. */
@@ -315,7 +352,12 @@ void text__causes(struct text *t, enum model_group group)
 
 		uint64_t bytes = group == MODEL_STACK ? l->bytes : l->class_bytes;
 
-		if (l->group == group && (l->objects || bytes))
+		if (l->group != group || !(l->objects || bytes))
+			continue;
+		if (group == MODEL_GC)
+			report_print__f(&t->out, "  %12" PRIu64 "  %s\n", l->objects,
+					text__clean(t, l->cause));
+		else
 			print_loss_row(t, text__clean(t, l->cause), l->objects, bytes);
 	}
 }
@@ -400,6 +442,8 @@ static void print_losses(struct text *t)
 		print_alloc_losses(t);
 	if (t->groups & MODEL_STACK)
 		text_stack__losses(t);
+	if (t->groups & MODEL_GC)
+		text_gc__losses(t);
 	print_cuts(t);
 }
 
@@ -408,7 +452,7 @@ static void print_cost(struct text *t)
 {
 	const struct model_counters *c = &t->p->counters;
 	/* A stack copy is two: its begin and its end. */
-	uint64_t hits = c->seen + c->left_out + c->zero + 2 * c->growths_seen;
+	uint64_t hits = c->seen + c->left_out + c->zero + 2 * c->growths_seen + c->gc_hits;
 	double ns = hits * t->run->ns_per_hit;
 
 	report_print__f(&t->out, "probe cost: ");
@@ -426,8 +470,7 @@ static void print_cost(struct text *t)
 				100 * ns / t->run->target_cpu_ns);
 }
 
-/* The wall clock at ns of CLOCK_MONOTONIC, in the reader's time zone. */
-static void format_time(const struct text *t, uint64_t ns, const char *fmt, char *buf, size_t size)
+void text__clock(const struct text *t, uint64_t ns, const char *fmt, char *buf, size_t size)
 {
 	const struct model_time *mt = &t->p->time;
 	time_t sec = (mt->start_wall_ns + (int64_t)(ns - mt->start_ns)) / 1000000000;
@@ -443,7 +486,7 @@ static void print_interval_head(struct text *t)
 	const struct report_sample *total = &t->p->alloc.total, *lost = &t->p->alloc.lost;
 	char when[32], buf[REPORT_BYTES_LEN];
 
-	format_time(t, t->p->time.now_ns, "%H:%M:%S", when, sizeof(when));
+	text__clock(t, t->p->time.now_ns, "%H:%M:%S", when, sizeof(when));
 	report_print__f(&t->out, "%s  pid %d %s%s%s", when, t->run->pid, text__on(t, STYLE_BOLD),
 			text__shorten(t, text__clean(t, t->run->command), 16), text__off(t));
 	if (t->groups & MODEL_ALLOC)
@@ -460,11 +503,15 @@ static void print_interval_head(struct text *t)
 /* The groups share the rows; the allocations come first and keep at least one. */
 static int print_interval(struct text *t)
 {
-	size_t rows = 0;
+	size_t rows = 0, gc_rows = 0;
 	int err = 0;
 
 	print_interval_head(t);
-	if (t->groups & MODEL_STACK)
+	if (t->groups & MODEL_GC)
+		err = text_gc__rows(t, &gc_rows);
+	if (t->groups != MODEL_GC)
+		t->top = t->top > gc_rows ? t->top - gc_rows : 1;
+	if (!err && t->groups & MODEL_STACK)
 		err = text_stack__rows(t, &rows);
 	if (!err && t->groups & MODEL_ALLOC) {
 		t->top = t->top > rows ? t->top - rows : 1;
@@ -472,6 +519,8 @@ static int print_interval(struct text *t)
 	}
 	if (!err && t->groups & MODEL_STACK)
 		err = text_stack__interval(t, rows);
+	if (!err && t->groups & MODEL_GC)
+		err = text_gc__interval(t, gc_rows);
 	return err;
 }
 
@@ -480,10 +529,14 @@ static void print_summary_head(struct text *t)
 	static const char *const subjects[] = {
 		[MODEL_ALLOC] = "Heap allocations", [MODEL_STACK] = "Goroutine stacks",
 		[MODEL_ALLOC | MODEL_STACK] = "Heap and stacks",
+		[MODEL_GC] = "Pauses and delays",
+		[MODEL_ALLOC | MODEL_GC] = "Heap and collector",
+		[MODEL_STACK | MODEL_GC] = "Stacks and collector",
+		[MODEL_ALLOC | MODEL_STACK | MODEL_GC] = "Heap, stacks and collector",
 	};
 	char when[32];
 
-	format_time(t, t->p->time.start_ns, "%Y-%m-%d %H:%M:%S %z", when, sizeof(when));
+	text__clock(t, t->p->time.start_ns, "%Y-%m-%d %H:%M:%S %z", when, sizeof(when));
 	report_print__f(&t->out, "%s%s of %s%s, pid %d, %s, Linux %s\n", text__on(t, STYLE_BOLD),
 			subjects[t->groups],
 			text__shorten(t, text__clean(t, t->run->command), 16), text__off(t),
@@ -537,6 +590,8 @@ static int print_summary(struct text *t)
 		err = print_alloc_summary(t);
 	if (!err && t->groups & MODEL_STACK)
 		err = text_stack__summary(t);
+	if (!err && t->groups & MODEL_GC)
+		err = text_gc__summary(t);
 	if (err)
 		return err;
 	print_losses(t);
@@ -568,7 +623,10 @@ static int width_of(uint64_t v, int least)
 
 static void set_layout(struct text *t)
 {
-	const struct report_set *growth = &t->p->growth, *shrink = &t->p->shrink;
+	const struct report_set *const sets[] = {
+		&t->p->growth, &t->p->shrink, &t->p->pause, &t->p->late, &t->p->delay
+	};
+	uint64_t most = 0;
 
 	if (t->columns < MIN_COLUMNS)
 		t->columns = MIN_COLUMNS;
@@ -577,14 +635,15 @@ static void set_layout(struct text *t)
 	t->requested = !t->interval || t->columns >= WIDE_COLUMNS;
 	t->objects_width = width_of(t->p->alloc.total.objects, 7);
 	t->avg_width = width_of(heaviest_average(&t->p->alloc), 5);
-	t->count_width = width_of(growth->total.count > shrink->total.count ?
-					  growth->total.count : shrink->total.count, 7);
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+		most = sets[i]->total.count > most ? sets[i]->total.count : most;
+	t->count_width = width_of(most, 7);
 }
 
 int report__text(FILE *out, const struct report_profile *p, const struct report_run *run,
 		 const struct report_options *opts)
 {
-	const unsigned int all = MODEL_ALLOC | MODEL_STACK;
+	const unsigned int all = MODEL_ALLOC | MODEL_STACK | MODEL_GC;
 	struct text t = {
 		.out = { .out = out },
 		.arena = report_arena__new(),
@@ -593,6 +652,7 @@ int report__text(FILE *out, const struct report_profile *p, const struct report_
 		.metric = opts->metric == REPORT_OBJECTS ? REPORT_OBJECTS : REPORT_BYTES,
 		.growth_metric = opts->metric == REPORT_GROWTHS ? REPORT_GROWTHS : REPORT_COPIED,
 		.groups = opts->groups & all ? opts->groups & all : MODEL_ALLOC,
+		.longer_ns = opts->longer_ns,
 		.top = opts->top > 0 ? opts->top : DEFAULT_TOP,
 		.columns = opts->columns,
 		.interval = opts->interval,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the parts of the text report share: text.c has the frame of it and the allocations,
- * text_stack.c the growth of goroutine stacks, text_advice.c what to do about it.
+ * text_stack.c the growth of goroutine stacks, text_advice.c what to do about it, text_gc.c the
+ * pauses and cycles, text_late.c who was late, text_delay.c the delays, text_advice_gc.c what to do
+ * about these.
  */
 #ifndef GOTRACE_REPORT_TEXT_H
 #define GOTRACE_REPORT_TEXT_H
@@ -17,6 +19,7 @@ struct text {
 	enum report_metric metric;	/* of the allocations */
 	enum report_metric growth_metric;
 	unsigned int groups;
+	uint64_t longer_ns;		/* -l */
 	size_t top;
 	int columns;
 	int objects_width, avg_width, count_width;
@@ -39,7 +42,19 @@ const char *text__func(struct text *t, const char *func, int width);
 double text__rate(const struct text *t, uint64_t v);
 int text__digits(uint64_t v);
 
+/* "", or the s of a plural. */
+const char *text__plural(uint64_t n);
+#define TEXT_PERCENT_LEN 16
+/* "0.28 %", "under 0.01 %", "12 %". Returns buf. */
+char *text__percent(double v, char buf[TEXT_PERCENT_LEN]);
+/* What so many ns are of the period, or of the time of one CPU, in percent. */
+double text__share(const struct text *t, uint64_t ns);
+/* The wall clock at ns of CLOCK_MONOTONIC, in the reader's time zone, by strftime. */
+void text__clock(const struct text *t, uint64_t ns, const char *fmt, char *buf, size_t size);
+
 void text__title(struct text *t, const char *title);
+/* A sample's first frame and place in so many characters, what was trimmed in brackets; a line. */
+void text__site(struct text *t, const struct report_sample *s, int width);
 /* A stack's frames, one a line, recursion folded up. */
 void text__frames(struct text *t, const struct report_sample *s);
 /* A paragraph, broken at blanks, whose lines after the first are indented. */
@@ -53,6 +68,25 @@ int text_stack__interval(struct text *t, size_t rows);
 /* How many of the rows that an interval has are for the stacks. */
 int text_stack__rows(struct text *t, size_t *rows);
 void text_stack__losses(struct text *t);
+
+/* text_gc.c: the same for pauses, cycles, late threads and delays. */
+int text_gc__summary(struct text *t);
+int text_gc__interval(struct text *t, size_t rows);
+int text_gc__rows(struct text *t, size_t *rows);
+void text_gc__losses(struct text *t);
+
+/* text_late.c: a part of the summary. */
+int text_late__summary(struct text *t);
+/* What kept a late thread, in a word or two; a static string. */
+const char *text_late__how(enum model_late_how how);
+
+/* text_delay.c: parts of the summary; the line of an interval, and rows if there is room. */
+int text_delay__summary(struct text *t);
+int text_delay__tax(struct text *t);
+int text_delay__interval(struct text *t, size_t rows);
+
+/* text_advice_gc.c: what stands out. */
+int text_advice__gc(struct text *t);
 
 #define TEXT_SIZE_LEN 16
 /* A stack's size, "64 KiB"; what is no multiple of a unit is shown in bytes. Returns buf. */

@@ -20,11 +20,6 @@
 
 static const char lost_label[] = "gotrace.lost";
 
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 /* "64K": for columns. Sizes of stacks are powers of two; what is none is shown in bytes. */
 static char *short_size(uint32_t size, char buf[TEXT_SIZE_LEN])
 {
@@ -50,13 +45,7 @@ char *text_stack__size(uint32_t size, char buf[TEXT_SIZE_LEN])
 
 char *text_stack__cpu(const struct text *t, char buf[TEXT_SIZE_LEN])
 {
-	double v = t->p->seconds > 0 ? t->p->growth.total.ns / t->p->seconds / 1e7 : 0;
-
-	if (v < 0.01)
-		strcpy(buf, "under 0.01 %");
-	else
-		snprintf(buf, TEXT_SIZE_LEN, "%.*f %%", v < 10 ? 2 : 0, v < 1e9 ? v : 1e9);
-	return buf;
+	return text__percent(text__share(t, t->p->growth.total.ns), buf);
 }
 
 static double percent(const struct text *t, const struct report_sample *s)
@@ -255,7 +244,7 @@ static void print_stack(struct text *t, const struct report_sample *s)
 
 	snprintf(head, sizeof(head), "%s  %" PRIu64 " %s%s, %s -> %s, goroutine ",
 		 report_print__bytes(s->copied, bytes), s->count,
-		 s->kind == MODEL_REGROWTH ? "re-growth" : "growth", plural(s->count),
+		 s->kind == MODEL_REGROWTH ? "re-growth" : "growth", text__plural(s->count),
 		 text_stack__size(s->from, from), text_stack__size(s->to, to));
 	report_print__f(&t->out, "%s%5.1f %%%s  %s%s\n", text__on(t, STYLE_BOLD), percent(t, s),
 			text__off(t), head,
@@ -305,7 +294,7 @@ static void print_totals(struct text *t)
 	char cpu[TEXT_SIZE_LEN];
 
 	report_print__f(&t->out, "%" PRIu64 " growth%s, %" PRIu64 " re-growth%s",
-			timed - again, plural(timed - again), again, plural(again));
+			timed - again, text__plural(timed - again), again, text__plural(again));
 	if (set->lost.count)
 		report_print__f(&t->out, ", %" PRIu64 " lost", set->lost.count);
 	if (total->count && t->p->seconds > 0)
@@ -321,7 +310,7 @@ static void print_totals(struct text *t)
 	if (timed)
 		report_print__f(&t->out, "\n");
 	report_print__f(&t->out, "%" PRIu64 " shrink%s by the collector", shrunk->count,
-			plural(shrunk->count));
+			text__plural(shrunk->count));
 	if (shrunk->count)
 		report_print__f(&t->out, ", %s copied in %s, %s at most",
 				report_print__bytes(shrunk->copied, bytes),
