@@ -503,10 +503,10 @@ static void test_writing_fails(void **state)
 	struct report_run run = fixture_run();
 	struct model *m = lossy_model();
 	struct report_profile p = make(m, fixture_names, fixture_types, &opts);
-	const char *const formats[] = { "text", "folded", "pprof" };
+	const char *const formats[] = { "text", "folded", "pprof", "json" };
 
 	(void)state;
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		for (int buffered = 0; buffered < 2; buffered++) {
 			FILE *full = fopen("/dev/full", "w");
 
@@ -584,8 +584,12 @@ static void test_format_table(void **state)
 	assert_null(report__format_of("a.gz"));
 	assert_null(report__format_of("-"));
 	assert_null(report__format_of(""));
-	assert_string_equal(report__format_names(), "text, folded, pprof");
-	assert_string_equal(report__format_names(), "text, folded, pprof");
+	assert_string_equal(report__format_of("a.json")->name, "json");
+	assert_string_equal(report__format_of("a.ndjson")->name, "json");
+	assert_string_equal(report__format_of("a.jsonl")->name, "json");
+	assert_null(report__format_of("a.trace.json"));
+	assert_string_equal(report__format_names(), "text, folded, pprof, json");
+	assert_string_equal(report__format_names(), "text, folded, pprof, json");
 }
 
 int main(void)

@@ -57,11 +57,33 @@ static const char *clean_name(struct folder *f, const char *func)
 	return hash__added(e) ? e->clean : NULL;
 }
 
+/*
+ * What stands at the leaf of a pause or a delay, so that a flame graph tells their kinds apart: the
+ * call site is the same. "" for none.
+ */
+static const char *kind_leaf(const struct folder *f, const struct report_sample *s, char *buf,
+			     size_t size)
+{
+	static const char *const delays[MODEL_DELAY_MAX] = {
+		[MODEL_ASSIST] = "[mark assist]", [MODEL_SWEEP] = "[sweep]",
+		[MODEL_GC_START] = "[gc start]", [MODEL_BARRIER] = "[barrier]",
+	};
+
+	/* Of what was lost it is not known. */
+	if (!*s->what)
+		return "";
+	if (f->metric == REPORT_ASSISTS || f->metric == REPORT_ASSIST_TIME)
+		return delays[s->code];
+	snprintf(buf, size, "[%s]", model__reason_name(s->code));
+	return buf;
+}
+
 /* Writes "root;...;leaf". */
 static int fold(struct folder *f, const struct report_sample *s, struct line *out)
 {
-	size_t len = 1;
-	const char *name;
+	char buf[64];
+	const char *name, *leaf = kind_leaf(f, s, buf, sizeof(buf));
+	size_t len = strlen(leaf) + 2;
 	char *end;
 
 	for (int i = 0; i < s->nframes; i++) {
@@ -78,6 +100,8 @@ static int fold(struct folder *f, const struct report_sample *s, struct line *ou
 			*end++ = ';';
 		end = stpcpy(end, clean_name(f, s->frames[i].func));
 	}
+	if (*leaf)
+		stpcpy(stpcpy(end, ";"), leaf);
 	out->value = report__value(s, f->metric);
 	return 0;
 }

@@ -115,7 +115,9 @@ static int write_bytes(const char *s, size_t len, void *arg)
 {
 	struct json_writer *w = arg;
 
-	report_print__f(&w->out, "%.*s", (int)len, s);
+	errno = 0;
+	if (!w->out.err && fwrite(s, 1, len, w->out.out) != len)
+		w->out.err = errno ? -errno : -EIO;
 	return w->out.err;
 }
 

@@ -321,8 +321,9 @@ int report__json_schema(FILE *out)
 
 	if (!s)
 		return -ENOMEM;
+	errno = 0;
 	if (json_dumpf(s, out, JSON_INDENT(2)))
-		pr.err = -EIO;
+		pr.err = errno ? -errno : -EIO;
 	report_print__f(&pr, "\n");
 	json_decref(s);
 	return report_print__end(&pr);
