@@ -185,11 +185,11 @@ func onCPU(cpu int) error {
 
 // The late goroutine: it runs the stretch whenever it is told to.
 type runner struct {
-	of       *stretch
-	wake     chan *plant
-	err      chan error
-	underway int32
-	over     chan bool
+	of    *stretch
+	wake  chan *plant
+	err   chan error
+	begun int32 // set when the stretch begins, and left so
+	over  chan bool
 }
 
 func (r *runner) body() {
@@ -201,10 +201,9 @@ func (r *runner) body() {
 	for p := range r.wake {
 		p.Thread = syscall.Gettid()
 		p.Begin = now()
-		atomic.StoreInt32(&r.underway, 1)
+		atomic.StoreInt32(&r.begun, 1)
 		r.of.run()
 		p.End = now()
-		atomic.StoreInt32(&r.underway, 0)
 		r.over <- true
 	}
 }
@@ -234,8 +233,9 @@ func (r *runner) plantOne(p *plant) (bool, error) {
 		return false, err
 	}
 	atomic.StoreInt32(&spinning, 1)
+	atomic.StoreInt32(&r.begun, 0)
 	r.wake <- p
-	for atomic.LoadInt32(&r.underway) == 0 {
+	for atomic.LoadInt32(&r.begun) == 0 {
 	}
 	_, spins := r.of.function.(func())
 	stalled := true
