@@ -31,6 +31,16 @@ def trace(path, commands, directory, cpu=None, options=("-e", "gc")):
     return truth, run
 
 
+def lines_of(function):
+    """(first, last) line of main.FUNCTION in the target's source."""
+    path = os.path.join(lib.ROOT, "tests", "targets", "gc", "late.go")
+    with open(path, encoding="utf-8") as source:
+        lines = source.read().splitlines()
+    first = next(i for i, line in enumerate(lines)
+                 if line.startswith(f"func {function.partition('.')[2]}("))
+    return first + 1, lines.index("}", first) + 1
+
+
 def stop_of(plant, run):
     """The pause that a plant is about: the first one that was asked for."""
     reason = "GC sweep termination" if plant["gc"] else "read mem stats"
@@ -48,8 +58,9 @@ def wrong(truth, plant, pause, how):
     if pauses.leaf(late) != truth["func"]:
         return f"late is {late.get('where')} ({late['how']})"
     line = late["where"].get("line", 0)
-    if not truth["first_line"] <= line <= truth["last_line"]:
-        return f"line {line}"
+    first, last = lines_of(truth["func"])
+    if not first <= line <= last:
+        return f"line {line}, not within {first} to {last}"
     if late["thread"] != plant["thread"]:
         return f"thread {late['thread']}, not {plant['thread']}"
     return "" if late["how"] == how else f"late is how {late['how']}"

@@ -70,17 +70,16 @@ func lateSpin() {
 // A stretch of code that makes its goroutine late.
 type stretch struct {
 	function interface{}
-	lines    int // of it, after its first
 	prepare  func() error
 	run      func()
 	clean    func()
 }
 
 var stretches = map[string]*stretch{
-	"nosplit": {lateNosplit, 6, prepareNosplit, func() { sum += lateNosplit(nosplitSteps) }, func() {}},
-	"memmove": {lateMemmove, 2, prepareMemmove, func() { lateMemmove() }, func() {}},
-	"faults":  {lateFaults, 2, prepareFaults, func() { lateFaults() }, cleanFaults},
-	"waited":  {lateSpin, 4, func() error { return nil }, lateSpin, func() {}},
+	"nosplit": {lateNosplit, prepareNosplit, func() { sum += lateNosplit(nosplitSteps) }, func() {}},
+	"memmove": {lateMemmove, prepareMemmove, func() { lateMemmove() }, func() {}},
+	"faults":  {lateFaults, prepareFaults, func() { lateFaults() }, cleanFaults},
+	"waited":  {lateSpin, func() error { return nil }, lateSpin, func() {}},
 }
 
 func prepareNosplit() error {
@@ -154,8 +153,6 @@ type plant struct {
 
 type lateTruth struct {
 	Function string   `json:"func"`
-	First    int      `json:"first_line"`
-	Last     int      `json:"last_line"`
 	Plants   []*plant `json:"plants"`
 	Tries    int      `json:"tries"`
 }
@@ -185,11 +182,11 @@ func onCPU(cpu int) error {
 
 // The late goroutine: it runs the stretch whenever it is told to.
 type runner struct {
-	of       *stretch
-	wake     chan *plant
-	err      chan error
-	underway int32
-	over     chan bool
+	of    *stretch
+	wake  chan *plant
+	err   chan error
+	begun int32 // set when the stretch begins, and left so
+	over  chan bool
 }
 
 func (r *runner) body() {
@@ -201,10 +198,9 @@ func (r *runner) body() {
 	for p := range r.wake {
 		p.Thread = syscall.Gettid()
 		p.Begin = now()
-		atomic.StoreInt32(&r.underway, 1)
+		atomic.StoreInt32(&r.begun, 1)
 		r.of.run()
 		p.End = now()
-		atomic.StoreInt32(&r.underway, 0)
 		r.over <- true
 	}
 }
@@ -234,8 +230,9 @@ func (r *runner) plantOne(p *plant) (bool, error) {
 		return false, err
 	}
 	atomic.StoreInt32(&spinning, 1)
+	atomic.StoreInt32(&r.begun, 0)
 	r.wake <- p
-	for atomic.LoadInt32(&r.underway) == 0 {
+	for atomic.LoadInt32(&r.begun) == 0 {
 	}
 	_, spins := r.of.function.(func())
 	stalled := true
@@ -266,8 +263,7 @@ func late(words []string, numbers []int) (interface{}, error) {
 	}
 	of := stretches[words[1]]
 	f := runtime.FuncForPC(reflect.ValueOf(of.function).Pointer())
-	_, line := f.FileLine(f.Entry())
-	out := &lateTruth{Function: f.Name(), First: line, Last: line + of.lines}
+	out := &lateTruth{Function: f.Name()}
 	r := &runner{of: of, wake: make(chan *plant), err: make(chan error), over: make(chan bool)}
 	go r.body()
 	if err := <-r.err; err != nil {
