@@ -399,9 +399,15 @@ static __noinline int delay_begin(struct pt_regs *ctx, __u32 kind)
 		p.stack = w.id;
 		p.check = w.check;
 	}
-	p.begin_ns = bpf_ktime_get_ns();
-	if (bpf_map_update_elem(&pending, &key, &p, BPF_ANY) && kind != GT_DELAY_WORK)
-		count(cpu->delays_lost[GT_LOST_ALLOCS_FULL].objects, 1);
+	if (bpf_map_update_elem(&pending, &key, &p, BPF_ANY)) {
+		if (kind != GT_DELAY_WORK)
+			count(cpu->delays_lost[GT_LOST_ALLOCS_FULL].objects, 1);
+		return 0;
+	}
+	outer = bpf_map_lookup_elem(&pending, &key);
+	/* Last: what the program itself takes is none of the delay. */
+	if (outer)
+		outer->begin_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -454,9 +460,9 @@ static __noinline int delay_end(struct pt_regs *ctx, __u32 kind)
 		whole = pending_key(p->owner, GT_DELAY_ASSIST);
 		assist = bpf_map_lookup_elem(&pending, &whole);
 		if (assist)
-			assist->work_ns += now - p->begin_ns;
+			assist->work_ns += elapsed(p->begin_ns, now);
 	} else {
-		cause = add_delay(p, kind, now - p->begin_ns);
+		cause = add_delay(p, kind, elapsed(p->begin_ns, now));
 		if (cause < GT_LOST_MAX)
 			count(cpu->delays_lost[cause].objects, 1);
 	}

@@ -6,6 +6,13 @@
 #ifndef GOTRACE_MAPS_BPF_H
 #define GOTRACE_MAPS_BPF_H
 
+/*
+ * A variable in a map that is read and written just here. Another thread may change it between two
+ * looks, and the verifier knows nothing of what it holds: so it does not follow each value it may
+ * have through the rest of the program.
+ */
+#define volatile_of(field) (*(volatile typeof(field) *)&(field))
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 16384);
@@ -122,6 +129,19 @@ struct gt_stop {
 static struct gt_stop stop = {};
 
 /*
+ * What of the time between a begin and an end is the probes' own: from where the one reads the clock to
+ * where the other does, with nothing in between. User space measures it before it attaches.
+ */
+__u64 pair_ns = 0;
+
+static __always_inline __u64 elapsed(__u64 begin, __u64 end)
+{
+	__u64 ns = end - begin, own = volatile_of(pair_ns);
+
+	return ns > own ? ns - own : 0;
+}
+
+/*
  * CLOCK_MONOTONIC minus the scheduler's clock, in ns; 0: not known. User space has gt_clock measure it
  * now and then; what is one scheduler tick old does no harm.
  */
@@ -157,12 +177,5 @@ const volatile bool never = false;
  * which kernels before 5.12 do not load.
  */
 #define count(counter, n) ((void)__sync_fetch_and_add(&(counter), (n)))
-
-/*
- * A variable in a map that is read and written just here. Another thread may change it between two
- * looks, and the verifier knows nothing of what it holds: so it does not follow each value it may
- * have through the rest of the program.
- */
-#define volatile_of(field) (*(volatile typeof(field) *)&(field))
 
 #endif /* GOTRACE_MAPS_BPF_H */

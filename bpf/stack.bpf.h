@@ -155,7 +155,7 @@ static __always_inline int stack_end(struct pt_regs *ctx)
 			count(cpu->growths_unbegun, 1);
 		return 0;
 	}
-	cause = add_copy(p, now - p->begin_ns);
+	cause = add_copy(p, elapsed(p->begin_ns, now));
 	if (cause < GT_LOST_MAX) {
 		count(cpu->growths_lost[cause].objects, 1);
 		count(cpu->growths_lost[cause].bytes, p->copied);

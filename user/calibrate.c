@@ -2,6 +2,7 @@
 /*
  * The cost of a hit, measured on gotrace's own process.
  */
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,13 +30,18 @@ struct frame {
  */
 void gotrace_hits(uint64_t n, const struct frame *frames);
 extern const char gotrace_hit_site[];
+/* What stands behind that for a second probe: the end of something that takes no time. */
+extern const char gotrace_hit_end[];
 
 asm(".text\n"
     ".globl gotrace_hit_site\n"
+    ".globl gotrace_hit_end\n"
     ".type gotrace_hit_site, @function\n"
     "gotrace_hit_site:\n"
     "	push %rbp\n"
     "	pop %rbp\n"
+    "gotrace_hit_end:\n"
+    "	nop\n"
     "	ret\n"
     ".size gotrace_hit_site, . - gotrace_hit_site\n"
     ".globl gotrace_hits\n"
@@ -94,48 +100,108 @@ static double measure(void)
 	return rounds[ROUNDS / 2];
 }
 
-/* A plan of one probe, on the function above. */
-static int plan_self(const struct target *self, struct probe_plan *plan)
+/* Adds a probe at addr, code of gotrace itself. */
+static int add_point(const struct target *self, struct probe_plan *plan, const char *addr,
+		     enum probe_prog prog, uint16_t event)
 {
-	uint64_t addr = (uint64_t)(uintptr_t)gotrace_hit_site;
-	const struct target_map *map = target__map_at(self, addr);
+	uint64_t vaddr = (uint64_t)(uintptr_t)addr;
+	const struct target_map *map = target__map_at(self, vaddr);
+	struct probe_point *p = &plan->points[plan->npoints];
 
 	if (!map)
-		return -1;
-	plan->npoints = 1;
-	plan->points[0].prog = PROBE_ALLOC_PUSH;
-	plan->points[0].offset = addr - map->start + map->offset;
-	snprintf(plan->points[0].func, sizeof(plan->points[0].func), "gotrace_hit_site");
+		return -ENOENT;
+	plan->npoints++;
+	p->prog = prog;
+	p->event = event;
+	p->vaddr = vaddr;
+	p->offset = vaddr - map->start + map->offset;
+	snprintf(p->func, sizeof(p->func), "gotrace_hits");
 	return 0;
 }
 
-double calibrate__ns_per_hit(bool multi)
+/* Probes of gotrace itself, while measure is called. */
+struct rig {
+	struct target *self;
+	struct probe_plan *plan;
+	struct collect *collect;
+	struct probe_set *set;
+};
+
+static int open_rig(struct rig *r)
+{
+	char why[TARGET_WHY_MAX];
+
+	r->plan = calloc(1, sizeof(*r->plan));
+	return r->plan ? target__open(getpid(), &r->self, why) : -ENOMEM;
+}
+
+static int start_rig(struct rig *r, bool multi)
 {
 	struct collect_options opts = {
 		.config = { .text_end = ~0ULL, .small_max = 32768, .id_mask = ~0ULL },
 		.multi = multi,
-		.needed = { [PROBE_ALLOC_PUSH] = true },
 		.max_allocs = 64,
 		.max_stacks = 64,
+		.max_delays = 64,
 	};
-	char why[TARGET_WHY_MAX];
-	struct probe_plan *plan = calloc(1, sizeof(*plan));
-	struct probe_set *set = NULL;
-	struct collect *c = NULL;
-	struct target *self = NULL;
+	char why[PROBE_WHY_MAX];
+	int err;
+
+	for (int i = 0; i < r->plan->npoints; i++)
+		opts.needed[r->plan->points[i].prog] = true;
+	probe_plan__sites(r->plan, 0, &opts.config);
+	err = collect__open(&opts, &r->collect, why);
+	if (!err)
+		err = probe__attach(r->plan, getpid(), target__exe_path(r->self),
+				    collect__progs(r->collect), multi, &r->set, why);
+	return err;
+}
+
+static void close_rig(struct rig *r)
+{
+	probe__detach(r->set);
+	collect__free(r->collect);
+	target__free(r->self);
+	free(r->plan);
+}
+
+double calibrate__ns_per_hit(bool multi)
+{
+	struct rig r = { 0 };
 	double ns = 0;
 
-	if (!plan || target__open(getpid(), &self, why) || plan_self(self, plan))
-		goto cleanup;
-	if (collect__open(&opts, &c, why) ||
-	    probe__attach(plan, getpid(), target__exe_path(self), collect__progs(c), multi, &set, why))
-		goto cleanup;
-	ns = measure();
+	if (!open_rig(&r) && !add_point(r.self, r.plan, gotrace_hit_site, PROBE_ALLOC_PUSH, 0) &&
+	    !start_rig(&r, multi))
+		ns = measure();
+	close_rig(&r);
+	return ns;
+}
 
-cleanup:
-	probe__detach(set);
-	collect__free(c);
-	target__free(self);
-	free(plan);
+/* What the delays that were counted took on average, in ns; 0 if there are none. */
+static double mean_delay(struct collect *c)
+{
+	struct model *m = model__new();
+	double ns = 0;
+
+	if (m && !collect__drain(c, m) && model__ndelays(m) && model__delay(m, 0)->count)
+		ns = (double)model__delay(m, 0)->ns / (double)model__delay(m, 0)->count;
+	model__free(m);
+	return ns;
+}
+
+double calibrate__pair_ns(bool multi)
+{
+	struct rig r = { 0 };
+	double ns = 0;
+
+	if (!open_rig(&r) &&
+	    !add_point(r.self, r.plan, gotrace_hit_site, PROBE_GC, GT_SITE_BEGIN + GT_DELAY_BARRIER) &&
+	    !add_point(r.self, r.plan, gotrace_hit_end, PROBE_GC, GT_SITE_END + GT_DELAY_BARRIER) &&
+	    !start_rig(&r, multi)) {
+		collect__set_tracing(r.collect, true);
+		measure();
+		ns = mean_delay(r.collect);
+	}
+	close_rig(&r);
 	return ns;
 }

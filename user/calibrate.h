@@ -15,4 +15,10 @@
  */
 double calibrate__ns_per_hit(bool multi);
 
+/*
+ * What of a duration that is measured by two probes is the probes' own, in ns; 0 if that cannot be
+ * measured. As above.
+ */
+double calibrate__pair_ns(bool multi);
+
 #endif /* GOTRACE_CALIBRATE_H */

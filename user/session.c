@@ -76,6 +76,19 @@ static double ns_per_hit(const struct session *s)
 	return ns;
 }
 
+/* As above: the machine's. */
+static uint64_t pair_ns(const struct session *s)
+{
+	static bool measured;
+	static double ns;
+
+	if (!measured) {
+		measured = true;
+		ns = calibrate__pair_ns(s->multi);
+	}
+	return (uint64_t)ns;
+}
+
 /* Warns once if the probes cost the target more than it may like. */
 static void watch_cost(struct session *s)
 {
@@ -163,6 +176,8 @@ int session__start(struct session *s)
 {
 	struct model_time t = *model__time(s->model);
 
+	if (s->groups & (MODEL_STACK | MODEL_GC))
+		collect__set_pair_ns(s->collect, pair_ns(s));
 	s->code = setup__attach(s);
 	if (s->code)
 		return s->code;

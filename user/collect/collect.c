@@ -258,6 +258,11 @@ void collect__set_tracing(struct collect *c, bool on)
 	__atomic_store_n(&c->skel->bss->tracing, on, __ATOMIC_RELEASE);
 }
 
+void collect__set_pair_ns(struct collect *c, uint64_t ns)
+{
+	__atomic_store_n(&c->skel->bss->pair_ns, ns, __ATOMIC_RELEASE);
+}
+
 int collect__events_fd(const struct collect *c)
 {
 	return c->ring ? ring_buffer__epoll_fd(c->ring) : -1;

@@ -44,6 +44,9 @@ struct bpf_program *const *collect__progs(const struct collect *c);
  */
 void collect__set_tracing(struct collect *c, bool on);
 
+/* What of each duration is the probes' own and is to be left out, in ns: calibrate__pair_ns(). */
+void collect__set_pair_ns(struct collect *c, uint64_t ns);
+
 /* Readable when drain is not to wait for its turn, since the ring of events fills; -1: no events. */
 int collect__events_fd(const struct collect *c);
 

@@ -88,6 +88,9 @@ int probe_plan__gc(const struct gobin *gb, struct probe_plan *plan);
 /* Appends the points of a group's plan to those of a trace. -ENOTSUP: more than there is room for. */
 int probe_plan__add(struct probe_plan *plan, const struct probe_plan *group);
 
+/* The part of it that tells PROBE_GC's program its sites. */
+void probe_plan__sites(const struct probe_plan *plan, uint64_t bias, struct gt_config *cfg);
+
 /* What the BPF side must know of this binary's runtime, for a process with this load bias. */
 void probe_plan__config(const struct probe_plan *plan, const struct gobin *gb, uint64_t bias,
 			struct gt_config *cfg);

@@ -258,6 +258,14 @@ static bool fill_sites(const struct probe_plan *plan, uint64_t bias, uint64_t mu
 	return true;
 }
 
+void probe_plan__sites(const struct probe_plan *plan, uint64_t bias, struct gt_config *cfg)
+{
+	/* Some forty of 256 slots: one odd multiplier in about twenty keeps them apart. */
+	cfg->site_mul = 0x9e3779b97f4a7c15ULL;
+	while (!fill_sites(plan, bias, cfg->site_mul, cfg->sites))
+		cfg->site_mul = cfg->site_mul * 0xd1342543de82ef95ULL + 2;
+}
+
 static void range_of(const struct gobin *gb, const char *name, uint64_t bias, __gt_u64 *start,
 		     __gt_u64 *end)
 {
@@ -286,8 +294,5 @@ void plan_gc__config(const struct probe_plan *plan, const struct gobin *gb, uint
 	}
 	range_of(gb, "runtime.gcStart", bias, &cfg->gcstart_start, &cfg->gcstart_end);
 	range_of(gb, "runtime.gcMarkDone", bias, &cfg->gcmarkdone_start, &cfg->gcmarkdone_end);
-	/* Some fifty of 256 slots: one odd multiplier in a few hundred keeps them apart. */
-	cfg->site_mul = 0x9e3779b97f4a7c15ULL;
-	while (!fill_sites(plan, bias, cfg->site_mul, cfg->sites))
-		cfg->site_mul = cfg->site_mul * 0xd1342543de82ef95ULL + 2;
+	probe_plan__sites(plan, bias, cfg);
 }
