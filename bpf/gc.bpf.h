@@ -373,6 +373,25 @@ static __always_inline bool is_inside(const struct gt_pending *outer, __u64 dept
 	return outer->depth < depth;
 }
 
+/*
+ * gcAssistAlloc1 adds the time that it takes to p.gcAssistTime, and at times clears that, after the
+ * probe on its end (runtime/mgcmark.go): the difference is the runtime's own figure.
+ */
+static __always_inline void begin_work(struct gt_pending *p, __u64 g0)
+{
+	__u64 m = read_u64(g0 + cfg.g_m);
+
+	p->timer = read_u64(m + cfg.m_p) + cfg.p_assist_time;
+	p->timer_ns = read_u64(p->timer);
+}
+
+static __always_inline __u64 work_time(const struct gt_pending *p, __u64 now)
+{
+	__u64 whole = elapsed(p->begin_ns, now), own = read_u64(p->timer) - p->timer_ns;
+
+	return own <= now - p->begin_ns ? own : whole;
+}
+
 static __noinline int delay_begin(struct pt_regs *ctx, __u32 kind)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slot = 0;
@@ -398,6 +417,8 @@ static __noinline int delay_begin(struct pt_regs *ctx, __u32 kind)
 		p.cause = keep_stack(cpu, &w);
 		p.stack = w.id;
 		p.check = w.check;
+	} else {
+		begin_work(&p, ctx->r14);
 	}
 	if (bpf_map_update_elem(&pending, &key, &p, BPF_ANY)) {
 		if (kind != GT_DELAY_WORK)
@@ -460,7 +481,7 @@ static __noinline int delay_end(struct pt_regs *ctx, __u32 kind)
 		whole = pending_key(p->owner, GT_DELAY_ASSIST);
 		assist = bpf_map_lookup_elem(&pending, &whole);
 		if (assist)
-			assist->work_ns += elapsed(p->begin_ns, now);
+			assist->work_ns += work_time(p, now);
 	} else {
 		cause = add_delay(p, kind, elapsed(p->begin_ns, now));
 		if (cause < GT_LOST_MAX)

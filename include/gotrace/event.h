@@ -184,6 +184,8 @@ struct gt_pending {
 	__gt_u64 stack, check;
 	__gt_u64 work_ns;
 	__gt_u64 owner;			/* GT_DELAY_WORK: whose assist it is part of; GC_START: trigger */
+	__gt_u64 timer;			/* GT_DELAY_WORK: address of p.gcAssistTime, and what it was */
+	__gt_u64 timer_ns;
 	__gt_u64 depth;			/* bytes of stack in use where it was begun */
 	__gt_u32 cause;			/* enum gt_lost, GT_LOST_MAX: not lost */
 	__gt_u32 inside;		/* calls of the same function from within that have not ended */
@@ -339,7 +341,7 @@ _Static_assert(sizeof(struct gt_growth_val) == 40, "gt_growth_val");
 _Static_assert(sizeof(struct gt_growing) == 64, "gt_growing");
 _Static_assert(sizeof(struct gt_delay_key) == 16, "gt_delay_key");
 _Static_assert(sizeof(struct gt_delay_val) == 40, "gt_delay_val");
-_Static_assert(sizeof(struct gt_pending) == 56, "gt_pending");
+_Static_assert(sizeof(struct gt_pending) == 72, "gt_pending");
 _Static_assert(sizeof(struct gt_head) == 16, "gt_head");
 _Static_assert(sizeof(struct gt_pause) == 160, "gt_pause");
 _Static_assert(sizeof(struct gt_late) == 104, "gt_late");

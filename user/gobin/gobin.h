@@ -101,6 +101,7 @@ struct gobin_runtime {
 	uint16_t m_curg;		/* m.curg */
 	uint16_t m_preemptoff;		/* m.preemptoff, why it is not to be preempted; 0 from 1.21 on */
 	uint16_t p_mcache;		/* p.mcache */
+	uint16_t p_assist_time;		/* p.gcAssistTime */
 	uint16_t mcache_tiny;		/* mcache.tiny; tinyoffset follows it */
 	uint16_t malloc_header;		/* bytes added to scanned objects over header_min; 0 before 1.22 */
 	uint16_t g_stack;		/* g.stack: lo, then hi */

@@ -65,16 +65,16 @@ static const struct layout layouts[] = {
 #define FIELDS_1_26 FIELDS(184, 208, 56, 24, 96, 152, 304)
 
 static const struct gobin_runtime runtimes[] = {
-	[18] = { FIELDS_1_18, NO_HEADERS, .m_preemptoff = 248 },
-	[19] = { FIELDS_1_18, NO_HEADERS, .m_preemptoff = 248 },
-	[20] = { FIELDS_1_18, NO_HEADERS, .m_preemptoff = 248 },
-	[21] = { FIELDS_1_21, NO_HEADERS, .switch_has_frame = true },
-	[22] = { FIELDS_1_21, HEADERS, .switch_has_frame = true },
-	[23] = { FIELDS_1_23, HEADERS, .switch_has_frame = true },
-	[24] = { FIELDS_1_24, HEADERS, .switch_has_frame = true },
-	[25] = { FIELDS_1_25, HEADERS, .switch_has_frame = true },
-	[26] = { FIELDS_1_26, HEADERS, .switch_has_frame = true },
-	[27] = { FIELDS_1_26, HEADERS, .switch_has_frame = true },
+	[18] = { FIELDS_1_18, NO_HEADERS, .p_assist_time = 4632, .m_preemptoff = 248 },
+	[19] = { FIELDS_1_18, NO_HEADERS, .p_assist_time = 4632, .m_preemptoff = 248 },
+	[20] = { FIELDS_1_18, NO_HEADERS, .p_assist_time = 4624, .m_preemptoff = 248 },
+	[21] = { FIELDS_1_21, NO_HEADERS, .p_assist_time = 4632, .switch_has_frame = true },
+	[22] = { FIELDS_1_21, HEADERS, .p_assist_time = 4664, .switch_has_frame = true },
+	[23] = { FIELDS_1_23, HEADERS, .p_assist_time = 4640, .switch_has_frame = true },
+	[24] = { FIELDS_1_24, HEADERS, .p_assist_time = 4640, .switch_has_frame = true },
+	[25] = { FIELDS_1_25, HEADERS, .p_assist_time = 4640, .switch_has_frame = true },
+	[26] = { FIELDS_1_26, HEADERS, .p_assist_time = 4648, .switch_has_frame = true },
+	[27] = { FIELDS_1_26, HEADERS, .p_assist_time = 4648, .switch_has_frame = true },
 };
 
 /* runtime/sizeclasses.go, identical in 1.18 to 1.27 (internal/runtime/gc from 1.25). */
@@ -99,7 +99,8 @@ void gobin_runtime_fill(struct gobin *gb)
 	gb->runtime = runtimes[gb->info.minor];
 	/* The experiment could be switched off in 1.22 only (mbitmap_noallocheaders.go). */
 	if (gb->info.minor == 22 && strstr(gb->version, "noallocheaders"))
-		gb->runtime = (struct gobin_runtime){ FIELDS_1_21, NO_HEADERS, .switch_has_frame = true };
+		gb->runtime = (struct gobin_runtime){ FIELDS_1_21, NO_HEADERS, .p_assist_time = 4664,
+						     .switch_has_frame = true };
 }
 
 int gobin__size_classes(const struct gobin *gb, uint32_t classes[GOBIN_NCLASS_MAX])

@@ -285,6 +285,7 @@ void plan_gc__config(const struct probe_plan *plan, const struct gobin *gb, uint
 
 	cfg->m_curg = rt->m_curg;
 	cfg->m_preemptoff = rt->m_preemptoff;
+	cfg->p_assist_time = rt->p_assist_time;
 	cfg->stop_has_reason = minor >= 21;
 	cfg->restart_args = minor >= 23 ? GT_RESTART_ALL : minor == 22 ? GT_RESTART_START
 								      : GT_RESTART_NONE;
