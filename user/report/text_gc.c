@@ -149,11 +149,15 @@ static void print_pause_totals(struct text *t, const struct reason *total)
 	if (total->count && t->p->seconds > 0)
 		report_print__f(&t->out, " (%.*f/s)", text__rate(t, total->count) < 10 ? 1 : 0,
 				text__rate(t, total->count));
-	report_print__f(&t->out, "; %s in all, %s of it until all threads had stopped\n",
-			report_print__time(total->ns, time), report_print__time(stopping, stop));
+	report_print__f(&t->out, "; the world was stopped for %s",
+			report_print__time(total->ns, time));
 	if (total->count && t->p->seconds > 0)
-		report_print__f(&t->out, "the world was stopped for %s of the time\n",
+		report_print__f(&t->out, ", %s of the time",
 				text__percent(text__share(t, total->ns), share));
+	report_print__f(&t->out, "\n");
+	if (total->count)
+		report_print__f(&t->out, "%s of it went by until all threads had stopped\n",
+				report_print__time(stopping, stop));
 }
 
 /* A histogram as bcc's tools print it, without the empty rows before the first. */
