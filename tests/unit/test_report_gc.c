@@ -169,6 +169,34 @@ static void test_lates(void **state)
 	model__free(m);
 }
 
+/* Two functions that one line calls: what it was in is worth a row of its own. */
+static void test_leaves(void **state)
+{
+	struct report_options opts = options(REPORT_PAUSES);
+	struct model *m = gc_model();
+	struct model_pause pause = gc_pause(901, 7, 9900, 110, 150);
+	struct model_late late = gc_late(&pause, 110, GC_ST_CLEAR, MODEL_LATE_RAN);
+	struct report_profile p;
+	char *text;
+
+	(void)state;
+	model__add_late(m, &late);
+	assert_int_equal(model__add_pause(m, &pause), 0);
+	p = profile(m, &opts);
+	assert_int_equal(p.late.nsamples, 2);
+	assert_string_equal(p.late.samples[1].frames[0].func, "main.copyBig");
+	assert_string_equal(p.late.samples[1].leaf, "runtime.memclrHasPointers");
+	opts.columns = 120;
+	text = render("text", &p, &opts, NULL);
+	assert_non_null(strstr(text, "     97  23.3 ms   240 us  ran on          291  "
+				     "main.copyBig (memmove) copy.go:17\n"));
+	assert_non_null(strstr(text, "      1   110 us   110 us  ran on            3  "
+				     "main.copyBig (memclrHasPointers) copy.go:17\n"));
+	free(text);
+	report__profile_free(&p);
+	model__free(m);
+}
+
 static bool never_frameless(void *ctx, uint64_t pc)
 {
 	(void)ctx;
@@ -349,7 +377,7 @@ static void test_interval(void **state)
 	struct model *m = gc_model();
 	struct model_time time = *model__time(m);
 	struct model_pause pause = gc_pause(901, 7, 10400, 30, 170);
-	struct model_late late = gc_late(&pause, 30, GC_ST_CALL, MODEL_LATE_WAITED);
+	struct model_late late = gc_late(&pause, 30, GC_ST_COPY, MODEL_LATE_RAN);
 	struct model_delay d = gc_delays[0];
 	struct report_profile p;
 	char *text;
@@ -377,7 +405,7 @@ static void test_interval(void **state)
 	text = render("text", &p, &opts, NULL);
 	/* The longest of the interval, not of the run. */
 	assert_non_null(strstr(text, "\npauses: 1/s, 170 us at most, 0.02 % stopped, "
-				     "late: main.(*server).page\n"));
+				     "late: main.copyBig\n"));
 	assert_non_null(strstr(text, "\ndelays: 13/s, 26.0 ms/s, 2.60 % of one CPU\n"));
 	assert_non_null(strstr(text, "     13  26.0 ms  7.00 ms  19.0 ms  9.00 ms  assist   "
 				     "(*server).page page.go:31\n"));
@@ -404,7 +432,8 @@ static void test_text(void **state)
 		"\n     97  29.1 ms   300 us   300 us   300 us    250 us  GC mark termination\n"
 		"     97  1.94 ms  20.0 us  20.0 us  20.0 us   7.00 us  GC sweep termination\n"
 		"     13   650 us  50.0 us  50.0 us  50.0 us   5.00 us  read mem stats\n",
-		"\n      3        -        -        -        -         -  gotrace.lost\n",
+		"\n      3        -        -        -        -         -  gotrace.lost\n"
+		"    210  31.7 ms  50.2 us   300 us   300 us    250 us  total\n",
 		"\n     13   650 us  50.0 us  read mem stats        main.readStats stats.go:42\n",
 		"\n     nsecs               : count    distribution\n     16384 -> 32767      : 97  ",
 		"\n     32768 -> 65535      : 13       |****************************************|\n"
@@ -718,6 +747,7 @@ int main(void)
 		cmocka_unit_test(test_pauses),
 		cmocka_unit_test(test_delays),
 		cmocka_unit_test(test_lates),
+		cmocka_unit_test(test_leaves),
 		cmocka_unit_test(test_stray_words),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_worst),
