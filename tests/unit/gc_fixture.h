@@ -17,6 +17,7 @@ enum gc_stack {
 	GC_ST_WORKER,			/* marking ended by a worker of the collector */
 	GC_ST_STATS,			/* runtime.ReadMemStats */
 	GC_ST_COPY,			/* interrupted in memmove */
+	GC_ST_CLEAR,			/* interrupted in a function that has a frame */
 	GC_ST_CALL,			/* not interrupted */
 	GC_ST_ASSIST,
 	GC_ST_ASSIST2,
@@ -39,6 +40,7 @@ static const struct fixture_name gc_names[] = {
 	{ 0x610600, FIXTURE_GO("runtime.deductSweepCredit", "/go/src/runtime/mgcsweep.go", 900, 880) },
 	{ 0x610700, FIXTURE_GO("runtime.forEachP", "/go/src/runtime/proc.go", 2000, 1990) },
 	{ GC_COPY_PC, FIXTURE_GO("runtime.memmove", "/go/src/runtime/memmove_amd64.s", 300, 36) },
+	{ 0x612000, FIXTURE_GO("runtime.memclrHasPointers", "/go/src/runtime/mbitmap.go", 1500, 1490) },
 	{ 0x620000, FIXTURE_GO("main.readStats", "/src/api/stats.go", 42, 40) },
 	{ 0x620010, FIXTURE_GO("main.copyBig", "/src/api/copy.go", 17, 11) },
 	{ 0x620020, FIXTURE_GO("main.stray", "/src/api/copy.go", 99, 90) },
@@ -56,6 +58,7 @@ static const uint64_t gc_stacks[GC_ST_MAX][8] = {
 	[GC_ST_STATS] = { 0x610400, 0x620000, 0x502000 },
 	/* What lies on top of the stack is the return address here, and a stray word elsewhere. */
 	[GC_ST_COPY] = { GC_COPY_PC, 0x620010, 0x620030, 0x502000 },
+	[GC_ST_CLEAR] = { 0x612000, 0x620020, 0x620010, 0x620030, 0x502000 },
 	[GC_ST_CALL] = { 0x620040, 0x620030, 0x502000 },
 	[GC_ST_ASSIST] = { 0x610500, 0x610100, 0x620040, 0x620030, 0x502000 },
 	[GC_ST_ASSIST2] = { 0x610500, 0x610100, 0x620000, 0x502000 },
@@ -104,8 +107,9 @@ static inline struct model_late gc_late(const struct model_pause *p, uint64_t la
 	return (struct model_late){
 		.seq = p->seq, .tid = 7, .how = how, .late_ns = late_us * US,
 		.how_ns = late_us * US / 2, .stopped_ns = p->begin_ns + late_us * US,
-		.stack = stack, .start = GC_MAIN_START, .sampled = stack == GC_ST_COPY,
-		.samples = stack == GC_ST_COPY, .faults = 3,
+		.stack = stack, .start = GC_MAIN_START,
+		.sampled = stack == GC_ST_COPY || stack == GC_ST_CLEAR,
+		.samples = stack == GC_ST_COPY || stack == GC_ST_CLEAR, .faults = 3,
 	};
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Adding samples up by call site, with what happened there or without, type, way in, start of the
- * goroutine or step of a growth. Rows of equal weight are ordered by name, so that one profile always gives one text.
+ * goroutine or step of a growth. Rows of equal weight are ordered by name, so that one profile always
+ * gives one text.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 /*
  * The report as text: for an interval a line and the heaviest call sites of each group, for a whole
  * run the totals, tables by call site, type and way in, the heaviest stacks, the growth of goroutine
- * stacks, pauses and delays, and what was lost. Columns of every table add up to its last line, which is the total,
- * losses included.
+ * stacks, pauses and delays, and what was lost. Columns of every table add up to its last line, which
+ * is the total, losses included.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -23,11 +23,13 @@
 #define SMALL_HEAP (256 << 20)
 
 #define NAME_WIDTH 48
-#define FINDINGS 4
+#define FINDINGS 4			/* each look_at function below has one at most */
+
+#define FINDING_LEN 1024
 
 struct finding {
 	uint64_t ns;			/* what it costs */
-	char text[1024];
+	char text[FINDING_LEN];
 };
 
 struct doctor {
@@ -61,11 +63,9 @@ static const char *site_name(struct text *t, const struct report_sample *s)
 	return name;
 }
 
-/* The next finding, whose text the caller writes; NULL: there is no room. */
+/* The next finding, whose text the caller writes. */
 static char *finding(struct doctor *d, uint64_t ns)
 {
-	if (d->nfound == FINDINGS)
-		return NULL;
 	d->found[d->nfound].ns = ns;
 	return d->found[d->nfound++].text;
 }
@@ -101,7 +101,7 @@ static int look_at_stopping(struct doctor *d, uint64_t pauses, uint64_t ns, uint
 	const struct report_set *late = &d->t->p->late;
 	struct report_table table;
 	const struct report_row *top;
-	char time[REPORT_TIME_LEN], *text;
+	char time[REPORT_TIME_LEN];
 	int err;
 
 	if (pauses < LEAST_PAUSES || 2 * stopping < ns || !late->nsamples)
@@ -112,16 +112,14 @@ static int look_at_stopping(struct doctor *d, uint64_t pauses, uint64_t ns, uint
 	top = &table.rows[0];
 	if (2 * top->sum.ns < late->total.ns || 4 * top->sum.ns < stopping)
 		return 0;
-	text = finding(d, top->sum.ns);
-	if (text)
-		snprintf(text, sizeof(d->found[0].text),
-			 "advice: %.0f %% of the time of all pauses is spent until all threads have "
-			 "stopped, and %.0f %% of the lateness is at one place: %s was last %" PRIu64
-			 " time%s, up to %s. It %s.",
-			 share(stopping, ns), share(top->sum.ns, late->total.ns),
-			 site_name(d->t, top->sample), top->sum.count, text__plural(top->sum.count),
-			 report_print__time(top->sum.max_ns, time),
-			 remedy((enum model_late_how)top->sample->code));
+	snprintf(finding(d, top->sum.ns), FINDING_LEN,
+		 "advice: %.0f %% of the time of all pauses is spent until all threads have stopped, "
+		 "and %.0f %% of the lateness is at one place: %s was last %" PRIu64
+		 " time%s, up to %s. It %s.",
+		 share(stopping, ns), share(top->sum.ns, late->total.ns),
+		 site_name(d->t, top->sample), top->sum.count, text__plural(top->sum.count),
+		 report_print__time(top->sum.max_ns, time),
+		 remedy((enum model_late_how)top->sample->code));
 	return 0;
 }
 
@@ -151,7 +149,7 @@ static int look_at_others(struct doctor *d, uint64_t pauses, uint64_t ns)
 {
 	const struct report_set *set = &d->t->p->pause;
 	struct report_table table;
-	char time[REPORT_TIME_LEN], *text;
+	char time[REPORT_TIME_LEN];
 	int err;
 
 	err = report_table__make(set, REPORT_TABLE_CODED, REPORT_PAUSE_TIME, d->t->arena, &table);
@@ -163,48 +161,58 @@ static int look_at_others(struct doctor *d, uint64_t pauses, uint64_t ns)
 
 		if (!advice || row->sum.count < LEAST_PAUSES || 4 * row->sum.ns < ns)
 			continue;
-		text = finding(d, row->sum.ns);
-		if (text)
-			snprintf(text, sizeof(d->found[0].text),
-				 "advice: %" PRIu64 " of %" PRIu64 " pauses, %.0f %% of their time, are "
-				 "not the collector's but for %s, asked for by %s, up to %s. %s.",
-				 row->sum.count, pauses, share(row->sum.ns, ns), row->sample->what,
-				 site_name(d->t, row->sample),
-				 report_print__time(row->sum.max_ns, time), advice);
+		snprintf(finding(d, row->sum.ns), FINDING_LEN,
+			 "advice: %" PRIu64 " of %" PRIu64 " pauses, %.0f %% of their time, are not the "
+			 "collector's but for %s, asked for by %s, up to %s. %s.",
+			 row->sum.count, pauses, share(row->sum.ns, ns), row->sample->what,
+			 site_name(d->t, row->sample),
+			 report_print__time(row->sum.max_ns, time), advice);
 		break;
 	}
 	return 0;
 }
 
-/* One site pays for the collector. */
+/* What one site pays for the collector. */
+static void advise_delays(struct doctor *d, const struct report_row *top)
+{
+	static const char *const kinds[MODEL_DELAY_MAX] = {
+		[MODEL_ASSIST] = "mark assists", [MODEL_SWEEP] = "sweeping",
+		[MODEL_GC_START] = "starting cycles", [MODEL_BARRIER] = "barriers",
+	};
+	const struct report_sample *total = &d->t->p->delay.total, *sum = &top->sum;
+	double cpu = text__share(d->t, total->ns);
+	char max[REPORT_TIME_LEN], waiting[64] = "";
+
+	if (top->sample->code == MODEL_ASSIST && 2 * sum->work_ns < sum->ns)
+		snprintf(waiting, sizeof(waiting), ", %.0f %% of it waiting rather than marking",
+			 share(sum->ns - sum->work_ns, sum->ns));
+	snprintf(finding(d, sum->ns), FINDING_LEN,
+		 "advice: call sites spend %.*f %% of one CPU for the collector's sake, and %.0f %% of "
+		 "it goes to %s at %s: %" PRIu64 ", up to %s%s. What usually helps: allocate less "
+		 "there, or give the collector more room (a higher GOGC, or GOMEMLIMIT where memory is "
+		 "bounded).",
+		 cpu < 10 ? 1 : 0, cpu, share(sum->ns, total->ns), kinds[top->sample->code],
+		 site_name(d->t, top->sample), sum->count, report_print__time(sum->max_ns, max),
+		 waiting);
+}
+
+/* The largest delay that a call site pays for; barriers are the collector's own. */
 static int look_at_delays(struct doctor *d)
 {
 	const struct report_set *set = &d->t->p->delay;
 	struct report_table table;
-	const struct report_row *top;
-	char max[REPORT_TIME_LEN], *text;
+	size_t i = 0;
 	int err;
 
-	if (set->total.count < LEAST_DELAYS || text__share(d->t, set->total.ns) < LEAST_SHARE ||
-	    !set->nsamples)
+	if (set->total.count < LEAST_DELAYS || text__share(d->t, set->total.ns) < LEAST_SHARE)
 		return 0;
 	err = report_table__make(set, REPORT_TABLE_CODED, REPORT_ASSIST_TIME, d->t->arena, &table);
 	if (err)
 		return err;
-	top = &table.rows[0];
-	if (top->sample->code != MODEL_ASSIST)
-		return 0;
-	text = finding(d, top->sum.ns);
-	if (text)
-		snprintf(text, sizeof(d->found[0].text),
-			 "advice: call sites spend %.*f %% of one CPU for the collector's sake, and %.0f %% "
-			 "of it goes to mark assists at %s: %" PRIu64 ", up to %s. What usually helps: "
-			 "allocate less there, or give the collector more room (a higher GOGC, or "
-			 "GOMEMLIMIT where memory is bounded).",
-			 text__share(d->t, set->total.ns) < 10 ? 1 : 0,
-			 text__share(d->t, set->total.ns), share(top->sum.ns, set->total.ns),
-			 site_name(d->t, top->sample), top->sum.count,
-			 report_print__time(top->sum.max_ns, max));
+	while (i < table.nrows && table.rows[i].sample->code == MODEL_BARRIER)
+		i++;
+	if (i < table.nrows && 10 * table.rows[i].sum.ns > set->total.ns)
+		advise_delays(d, &table.rows[i]);
 	return 0;
 }
 
@@ -213,27 +221,23 @@ static void look_at_cycles(struct doctor *d)
 {
 	const struct model_cycles c = model__cycles(d->t->p->model);
 	double rate = text__rate(d->t, c.count);
-	char live[REPORT_BYTES_LEN], *text;
+	/* While it marks the collector takes a quarter of the CPUs, of which there is at least one. */
+	uint64_t cost = c.mark_ns / 4;
+	char live[REPORT_BYTES_LEN];
 
 	if (c.count < LEAST_CYCLES || rate < MANY_CYCLES)
 		return;
-	/* While it marks the collector takes a quarter of the CPUs, of which there is at least one. */
-	if (2 * c.by_trigger[MODEL_TRIGGER_CYCLE] > c.count) {
-		text = finding(d, c.mark_ns / 4);
-		if (text)
-			snprintf(text, sizeof(d->found[0].text),
-				 "advice: %.0f GC cycles a second, %.0f %% of them asked for by runtime.GC or "
-				 "debug.FreeOSMemory. What usually helps: leave it to the runtime.",
-				 rate, share(c.by_trigger[MODEL_TRIGGER_CYCLE], c.count));
-	} else if (c.nheap && c.heap_live / c.nheap < SMALL_HEAP) {
-		text = finding(d, c.mark_ns / 4);
-		if (text)
-			snprintf(text, sizeof(d->found[0].text),
-				 "advice: %.0f GC cycles a second, with a heap of %s live on average. What "
-				 "usually helps: a higher GOGC, or GOGC=off with a GOMEMLIMIT that leaves "
-				 "room; either makes cycles fewer at the price of memory.",
-				 rate, report_print__bytes(c.heap_live / c.nheap, live));
-	}
+	if (2 * c.by_trigger[MODEL_TRIGGER_CYCLE] > c.count)
+		snprintf(finding(d, cost), FINDING_LEN,
+			 "advice: %.0f GC cycles a second, %.0f %% of them asked for by runtime.GC or "
+			 "debug.FreeOSMemory. What usually helps: leave it to the runtime.",
+			 rate, share(c.by_trigger[MODEL_TRIGGER_CYCLE], c.count));
+	else if (c.nheap && c.heap_live / c.nheap < SMALL_HEAP)
+		snprintf(finding(d, cost), FINDING_LEN,
+			 "advice: %.0f GC cycles a second, with a heap of %s live on average. What "
+			 "usually helps: a higher GOGC, or GOGC=off with a GOMEMLIMIT that leaves room; "
+			 "either makes cycles fewer at the price of memory.",
+			 rate, report_print__bytes(c.heap_live / c.nheap, live));
 }
 
 /* Is there so little of everything that nothing can be gained? */
@@ -276,8 +280,9 @@ static void print_findings(struct doctor *d, uint64_t ns, uint64_t max)
 	if (d->nfound)
 		return;
 	snprintf(text, sizeof(text),
-		 "advice: nothing stands out: the world was stopped for %s of the time, %s at the "
-		 "longest, and the collector delayed call sites for %s of one CPU.",
+		 "advice: %s stands out: the world was stopped for %s of the time, %s at the longest, "
+		 "and the collector delayed call sites for %s of one CPU.",
+		 is_cheap(d->t, ns, max) ? "nothing" : "no place",
 		 text__percent(text__share(d->t, ns), stopped), report_print__time(max, time),
 		 text__percent(text__share(d->t, d->t->p->delay.total.ns), delayed));
 	report_print__f(&d->t->out, "\n");

@@ -149,11 +149,15 @@ static void print_pause_totals(struct text *t, const struct reason *total)
 	if (total->count && t->p->seconds > 0)
 		report_print__f(&t->out, " (%.*f/s)", text__rate(t, total->count) < 10 ? 1 : 0,
 				text__rate(t, total->count));
-	report_print__f(&t->out, "; %s in all, %s of it until all threads had stopped\n",
-			report_print__time(total->ns, time), report_print__time(stopping, stop));
+	report_print__f(&t->out, "; the world was stopped for %s",
+			report_print__time(total->ns, time));
 	if (total->count && t->p->seconds > 0)
-		report_print__f(&t->out, "the world was stopped for %s of the time\n",
+		report_print__f(&t->out, ", %s of the time",
 				text__percent(text__share(t, total->ns), share));
+	report_print__f(&t->out, "\n");
+	if (total->count)
+		report_print__f(&t->out, "%s of it went by until all threads had stopped\n",
+				report_print__time(stopping, stop));
 }
 
 /* A histogram as bcc's tools print it, without the empty rows before the first. */
@@ -434,27 +438,50 @@ static uint64_t longest(const struct text *t)
 	return max;
 }
 
-static void print_pause_line(struct text *t)
+/* Who was late for the longest, if there is room for it. */
+static int print_latest(struct text *t, int width)
+{
+	struct report_table table;
+	const char *name;
+	int err;
+
+	err = report_table__make(&t->p->late, REPORT_TABLE_CODED, REPORT_PAUSE_TIME, t->arena,
+				 &table);
+	if (err || !table.nrows)
+		return err;
+	width = t->columns - width - (int)strlen(", late: ");
+	name = text__func(t, table.rows[0].sample->frames[0].func, width);
+	if ((int)report_print__width(name) <= width)
+		report_print__f(&t->out, ", late: %s", name);
+	return 0;
+}
+
+static int print_pause_line(struct text *t)
 {
 	struct report_sample all = t->p->pause.total;
 	uint64_t lost = t->p->pause.lost.count;
-	char max[REPORT_TIME_LEN], share[TEXT_PERCENT_LEN];
+	char max[REPORT_TIME_LEN], share[TEXT_PERCENT_LEN], line[128];
+	int width, err;
 
 	report__add(&all, &t->p->pause.filtered);
-	report_print__f(&t->out, "%spauses:%s %.0f/s, %s at most, %s stopped", text__on(t, STYLE_BOLD),
-			text__off(t), text__rate(t, all.count),
-			report_print__time(longest(t), max),
-			text__percent(text__share(t, all.ns), share));
+	width = snprintf(line, sizeof(line), "%.0f/s, %s at most, %s stopped",
+			 text__rate(t, all.count), report_print__time(longest(t), max),
+			 text__percent(text__share(t, all.ns), share));
+	width += (int)strlen("pauses: ") + (lost ? snprintf(NULL, 0, ", lost %" PRIu64, lost) : 0);
+	report_print__f(&t->out, "%spauses:%s %s", text__on(t, STYLE_BOLD), text__off(t), line);
+	err = print_latest(t, width);
 	if (lost)
 		report_print__f(&t->out, "%s, lost %" PRIu64 "%s", text__on(t, STYLE_ALARM), lost,
 				text__off(t));
 	report_print__f(&t->out, "\n");
+	return err;
 }
 
 int text_gc__interval(struct text *t, size_t rows)
 {
-	print_pause_line(t);
-	return text_delay__interval(t, rows - 1);
+	int err = print_pause_line(t);
+
+	return err ? err : text_delay__interval(t, rows - 1);
 }
 
 static void print_lost(struct text *t, const struct report_set *set, const char *what)
