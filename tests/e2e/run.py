@@ -18,8 +18,8 @@ sys.dont_write_bytecode = True
 
 import lib  # noqa: E402  (needs the path above)
 
-MODULES = ["test_exact", "test_stack", "test_cli", "test_bad_input", "test_output", "test_places",
-           "test_matrix", "test_growths", "test_cycles", "test_real"]
+MODULES = ["test_exact", "test_stack", "test_cli", "test_bad_input", "test_output", "test_json",
+           "test_places", "test_matrix", "test_growths", "test_cycles", "test_real"]
 DEFAULT_TIMEOUT = 300
 
 
