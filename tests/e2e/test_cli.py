@@ -119,9 +119,10 @@ def test_outputs_to_stdout():
 def test_formats_by_suffix():
     target = loop()
     with lib.workdir() as directory:
-        names = [os.path.join(directory, name) for name in ("a.pb.gz", "b.folded", "c.txt", "d.jsonl")]
+        files = ["a.pb.gz", "b.folded", "c.txt", "d.jsonl"]
+        names = [os.path.join(directory, name) for name in files]
         trace(target, *[word for name in names for word in ("-o", name)])
-        equal(sorted(os.listdir(directory)), ["a.pb.gz", "b.folded", "c.txt", "d.jsonl"], "files")
+        equal(sorted(os.listdir(directory)), files, "files")
         with gzip.open(names[0]) as stream:
             expect(stream.read(), "empty profile")
         for name in names:

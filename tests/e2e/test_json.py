@@ -70,7 +70,7 @@ def test_lines():
     expect("alloc" in header["groups"] and "stack" in header["groups"], f"groups of {header}")
     expect(0.9e9 < header["end_ns"] - header["start_ns"] < 5e9, f"times of {header}")
     expect(objects > 0, "nothing was allocated")
-    equal((total["alloc_objects"], total["alloc_bytes"]), (objects, size), "totals and the profile's")
+    equal((total["alloc_objects"], total["alloc_bytes"]), (objects, size), "totals")
     allocs = [line for line in lines if line["kind"] == "alloc"]
     lost = sum(total["lost"].get(key, 0) for key in
                ("allocs_full", "stacks_full", "stack_collision", "contended", "stack_missing"))
