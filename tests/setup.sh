@@ -53,6 +53,8 @@ if [ "${1:-}" = --check ]; then
 fi
 header cmocka.h || need libcmocka-dev
 have python3 || need python3
+python3 -c 'import jsonschema' 2> /dev/null || /usr/bin/python3 -c 'import jsonschema' 2> /dev/null ||
+	need python3-jsonschema
 have strace || need strace
 have ps || need procps
 have runuser || need util-linux

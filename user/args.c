@@ -49,8 +49,8 @@ static const struct argp_option options[] = {
 	{ "runtime-frames", OPT_RUNTIME_FRAMES, NULL, 0,
 	  "Keep the runtime's own frames at the top of stacks", 4 },
 	{ "longer", 'l', "TIME", 0,
-	  "Tell who was late for a stop of the world only of those that were so by TIME (default "
-	  "100us)", 4 },
+	  "Show who was late for a stop of the world from TIME on (default 100us); as -d, a bare "
+	  "number is seconds", 4 },
 	{ NULL, 0, NULL, 0, "LIMITS", 5 },
 	{ "duration", 'd', "TIME", 0,
 	  "Stop after TIME: a number of seconds, or with ns, us, ms, s, m, h (default: until Ctrl-C)", 5 },
@@ -67,7 +67,7 @@ static const struct argp_option options[] = {
 };
 
 static const char doc[] =
-	"Shows which lines of a running Go program allocate how much, grow stacks, and wait\n"
+	"Shows which lines of a running Go program allocate how much, grow stacks, and wait "
 	"for the garbage collector.\v"
 	"Examples:\n"
 	"  sudo gotrace -p 4711                   a table a second, a summary at Ctrl-C\n"

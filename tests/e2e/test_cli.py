@@ -45,7 +45,11 @@ def test_usage_errors():
                       ("-p", pid, "-d", "-1"), ("-p", pid, "-d", "0"), ("-p", pid, "-i", "1y"),
                       ("-p", pid, "-a", "guess"), ("-p", pid, "-e", "nothing"),
                       ("-p", pid, "-m", "colour"), ("-p", pid, "-T", "-3"),
-                      ("-p", pid, "-f", "word"), ("-p", pid, "-o", "x.unknown"), ("inspect",)):
+                      ("-p", pid, "-f", "word"), ("-p", pid, "-o", "x.unknown"),
+                      ("-p", pid, "-o", "x.trace.json"), ("-p", pid, "-l", "0"),
+                      ("-p", pid, "-l", "1 us"), ("-p", pid, "-d", "999ns"),
+                      ("-p", pid, "-e", "alloc", "-m", "pauses"),
+                      ("-p", pid, "-e", "stack", "-m", "assist-time"), ("inspect",)):
         code, out, err = lib.gotrace(*arguments)
         equal((code, out), (USAGE, ""), f"exit code and stdout of {arguments} ({err.strip()})")
         expect(re.match(r"\S*gotrace: ", err), f"message of {arguments}: {err.strip()}")
@@ -78,6 +82,13 @@ def test_duration_units():
         equal(code, 0, f"exit code of -d {text} ({err.strip()})")
 
 
+def test_longer_units():
+    target = loop()
+    for text in ("0.0001", "100us", "1ns", "2.5ms"):
+        code, _, err = lib.gotrace("-p", target.pid, "--dry-run", "-l", text)
+        equal(code, 0, f"exit code of -l {text} ({err.strip()})")
+
+
 def test_text_on_stdout():
     target = loop()
     out, _ = trace(target)
@@ -108,9 +119,10 @@ def test_outputs_to_stdout():
 def test_formats_by_suffix():
     target = loop()
     with lib.workdir() as directory:
-        names = [os.path.join(directory, name) for name in ("a.pb.gz", "b.folded", "c.txt")]
+        files = ["a.pb.gz", "b.folded", "c.txt", "d.jsonl"]
+        names = [os.path.join(directory, name) for name in files]
         trace(target, *[word for name in names for word in ("-o", name)])
-        equal(sorted(os.listdir(directory)), ["a.pb.gz", "b.folded", "c.txt"], "files")
+        equal(sorted(os.listdir(directory)), files, "files")
         with gzip.open(names[0]) as stream:
             expect(stream.read(), "empty profile")
         for name in names:

@@ -405,6 +405,7 @@ static void check_gc_sums(const json_t *lines, const struct report_profile *p)
 			 sum(lines, "pause_site", "stopping_ns"));
 	assert_int_equal(sum(lines, "delay", "count"), gc_delays_count());
 	assert_int_equal(number(total, "delays"), gc_delays_count() + 11);
+	assert_int_equal(number(total, "delays_under_way"), 2);
 	assert_int_equal(number(total, "delay_ns"), sum(lines, "delay", "ns"));
 	assert_int_equal(number(total, "assists"), 1009 + 101);
 	assert_int_equal(number(total, "assist_ns"), 840 * MS);

@@ -370,6 +370,7 @@ static void put_total(struct json_writer *w)
 	if (w->groups & MODEL_GC) {
 		report_json__int(w, line, "pauses", p->pause.total.count);
 		report_json__int(w, line, "pause_ns", p->pause.total.ns);
+		report_json__int(w, line, "delays_under_way", c->delays_under_way);
 		put_delay_sums(w, line);
 	}
 	report_json__end(w, line);

@@ -204,6 +204,7 @@ static const struct field total[] = {
 	{ "?pause_ns", "integer", "their time" },
 	{ "?delays", "integer", "delays of all kinds" },
 	{ "?delay_ns", "integer", "their time" },
+	{ "?delays_under_way", "integer", "delays seen that had not ended" },
 	{ "?assists", "integer", "delays that are assists, without those lost" },
 	{ "?assist_ns", "integer", "their time" },
 	{ "?assist_work_ns", "integer", "time of that in which they marked" },
