@@ -17,9 +17,9 @@ PLANTS, SHARE = 20, 0.95
 MANY = 50
 
 
-def trace(path, commands, directory, cpu=None, options=("-e", "gc")):
+def trace(path, commands, directory, cpu=None, share=False, options=("-e", "gc")):
     """(answer to the last command, run)."""
-    target = pauses.Target(path)
+    target = pauses.Target(path, share=share)
     if cpu is not None:
         for thread in os.listdir(f"/proc/{target.pid}/task"):
             os.sched_setaffinity(int(thread), {cpu})
@@ -154,7 +154,8 @@ def waited(version):
         free, busy = two_cpus()
         with lib.workdir() as directory, spinners(busy, 3):
             truth, run = trace(lib.build("gc", version),
-                               [f"pin {busy} {free}", f"late waited {MANY}"], directory)
+                               [f"pin {busy} {free}", f"late waited {MANY}"], directory,
+                               share=True)
         check_named(truth, long_stops(truth, run), "waited")
         check_sites(truth, run, "waited")
     return test
@@ -175,7 +176,8 @@ def test_one_cpu():
     """
     _, busy = two_cpus()
     with lib.workdir() as directory, spinners(busy, 2):
-        truth, run = trace(lib.build("gc"), [f"late waited {MANY}"], directory, cpu=busy)
+        truth, run = trace(lib.build("gc"), [f"late waited {MANY}"], directory, cpu=busy,
+                           share=True)
     stops = long_stops(truth, run)
     problems = []
     for plant, pause in stops:
