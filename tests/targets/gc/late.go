@@ -152,7 +152,6 @@ type plant struct {
 	End      int64 `json:"end_ns"`      // the stretch is over
 	Waited   int64 `json:"waited_ns"`   // of the stretch its thread was ready but had no CPU
 	Thread   int   `json:"thread"`      // of the stretch
-	Moved    bool  `json:"moved"`       // to another thread: what it waited is not known
 	GC       bool  `json:"gc"`          // a cycle was asked for, not MemStats
 }
 
@@ -162,10 +161,10 @@ type lateTruth struct {
 	Tries    int      `json:"tries"`
 }
 
-// waitedForCPU is how long the calling thread was ready to run, but did not, since its start.
-func waitedForCPU() int64 {
+// waitedForCPU is how long a thread was ready to run, but did not, since its start.
+func waitedForCPU(thread int) int64 {
 	var ran, waited int64
-	text, err := os.ReadFile("/proc/thread-self/schedstat")
+	text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/schedstat", thread))
 	if err != nil {
 		return 0
 	}
@@ -222,14 +221,16 @@ func (r *runner) body(locked bool) {
 		runtime.LockOSThread()
 	}
 	for p := range r.wake {
-		p.Thread = syscall.Gettid()
-		waited := waitedForCPU()
+		waited := int64(0)
+		for p.Thread != syscall.Gettid() {
+			p.Thread = syscall.Gettid()
+			waited = waitedForCPU(p.Thread)
+		}
 		p.Begin = now()
 		atomic.StoreInt32(&r.begun, 1)
 		r.of.run()
 		p.End = now()
-		p.Waited = waitedForCPU() - waited
-		p.Moved = p.Thread != syscall.Gettid()
+		p.Waited = waitedForCPU(p.Thread) - waited
 		r.over <- true
 	}
 }
@@ -283,7 +284,7 @@ func (r *runner) plantOne(p *plant) (bool, error) {
 	}
 	if !r.of.spins {
 		left := p.End - p.Asked
-		good = left >= plantedFor.Nanoseconds() && !p.Moved && p.Waited < left/10
+		good = left >= plantedFor.Nanoseconds() && p.Waited < left/10
 	}
 	return good, nil
 }
@@ -294,7 +295,8 @@ func late(words []string, numbers []int) (interface{}, error) {
 		return nil, fmt.Errorf("late: which kind, how many?")
 	}
 	of := stretches[words[1]]
-	out := &lateTruth{Function: runtime.FuncForPC(reflect.ValueOf(of.function).Pointer()).Name()}
+	name := runtime.FuncForPC(reflect.ValueOf(of.function).Pointer()).Name()
+	out := &lateTruth{Function: name, Plants: []*plant{}}
 	r := &runner{of: of, wake: make(chan *plant), over: make(chan bool)}
 	go r.body(words[len(words)-1] == "locked")
 	askCollection() // the collector's own goroutines are there from now on
