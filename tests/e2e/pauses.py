@@ -29,8 +29,9 @@ import subprocess
 import lib
 from lib import equal, expect
 
-# The part of a duration that the probes may add, at most, where the times are theirs.
-PROBE_NS, PROBE_SHARE = 5000, 0.05
+# How far a duration may be off where the times are the probes' own. A thread that loses its CPU
+# between a probe and the runtime's nanotime makes it more: of so many durations one may be a stray.
+PROBE_NS, PROBE_SHARE, STRAYS = 5000, 0.05, 50
 TRUTH_TIMEOUT = 120
 
 
@@ -40,18 +41,31 @@ def minor(version):
 
 
 class Target:
-    """The gc target, which takes commands; see tests/targets/gc."""
+    """The gc target, which takes commands; see tests/targets/gc.
 
-    def __init__(self, path, procs=2, env=None):
-        self.child = lib.start([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    It comes before others on the CPUs, unless it is to share them: a thread that loses its CPU
+    between a probe and the nanotime beside it makes the two differ, and is nobody's error.
+    """
+
+    def __init__(self, path, env=None, share=False):
+        command = [path] if share else ["nice", "-n", "-19", path]
+        self.child = lib.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, bufsize=0,
-                               env=dict(os.environ, GOMAXPROCS=str(procs), **(env or {})))
+                               env=dict(os.environ, GOMAXPROCS="2", **(env or {})))
         self.lines = lib.Lines(self.child.stdout)
         self.pid = int(self.lines.read().split()[1])
 
     def ask(self, command):
         self.child.stdin.write(command.encode() + b"\n")
         return json.loads(self.lines.read(TRUTH_TIMEOUT))
+
+    def waited(self):
+        """How long its threads were ready to run but had no CPU, ns."""
+        sum_ns = 0
+        for thread in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{thread}/schedstat", encoding="ascii") as stat:
+                sum_ns += int(stat.read().split()[1])
+        return sum_ns
 
     def finish(self):
         """What it has written to stderr."""
@@ -185,6 +199,10 @@ def cycles_of(version, truth, pauses):
     return out
 
 
+def strays(version, count):
+    return 0 if minor(version) >= 23 else -(-count // STRAYS)
+
+
 def check_cycles(version, truth, pauses, trigger):
     """Number, length and trigger of the cycles of a phase; the last is set off by runtime.GC."""
     cycles = cycles_of(version, truth, pauses)
@@ -199,22 +217,26 @@ def check_cycles(version, truth, pauses, trigger):
         slack = 0 if minor(version) >= 23 else max(PROBE_NS, PROBE_SHARE * wanted)
         if abs(got - wanted) > slack:
             problems.append(f"cycle {number}: {got}, PauseNs {wanted}")
-    expect(not problems, f"{len(problems)} of {len(cycles)} cycles: {'; '.join(problems[:5])}")
-    triggers = [cycles[number][0].get("trigger") for number in sorted(cycles)]
-    equal(triggers, [trigger] * (len(cycles) - 1) + ["cycle"], "triggers")
-    equal(triggers.count("cycle"), truth["forced"], "cycles that runtime.GC has set off")
+    expect(len(problems) <= strays(version, len(cycles)),
+           f"{len(problems)} of {len(cycles)} cycles: {'; '.join(problems[:5])}")
+    triggers = {number: one[0].get("trigger") for number, one in cycles.items()}
+    equal(triggers.pop(max(triggers)), "cycle", "trigger of the last cycle")
+    odd = {number: found for number, found in triggers.items() if found != trigger}
+    equal(odd, {}, f"cycles of {len(cycles)} set off by something other than {trigger}")
+    equal(truth["forced"], len(cycles) if trigger == "cycle" else 1, "cycles by runtime.GC")
 
 
-def check_histogram(histogram, durations, nanoseconds, share, what):
+def check_histogram(histogram, durations, slack, what):
     """As many durations below each edge, where one so close to it may be on either side."""
+    nanoseconds, share, stray = slack
     equal(len(durations), sum(histogram["counts"]), f"number of {what}")
     below = 0
     for count, edge in zip(histogram["counts"], histogram["edges"][1:]):
         below += count
-        near = max(nanoseconds, share * abs(edge)) if nanoseconds else 0
+        near = max(nanoseconds, share * abs(edge))
         least = sum(d < edge - near for d in durations)
         most = sum(d < edge + near for d in durations)
-        expect(least <= below <= most,
+        expect(least - stray <= below <= most + stray,
                f"{what} below {edge} ns: {least} to {most}, the runtime has {below}")
 
 
@@ -224,17 +246,18 @@ def check_distributions(version, truth, pauses):
     others = [p for p in pauses if not p["gc"]]
     histograms = truth["pauses"]
     if minor(version) < 22:
-        check_histogram(histograms["gc"], [length(version, p) for p in cycles], PROBE_NS,
-                        PROBE_SHARE, "pauses of cycles")
+        check_histogram(histograms["gc"], [length(version, p) for p in cycles],
+                        (PROBE_NS, PROBE_SHARE, strays(version, len(cycles))), "pauses of cycles")
         return
-    exact = minor(version) >= 23
     for key, some in (("gc", cycles), ("other", others)):
+        exact, near = (0, 0, 0), (PROBE_NS, PROBE_SHARE, strays(version, len(some)))
+        handed = minor(version) >= 23
         whole = [p["restarted_ns"] - p["begin_ns"] for p in some]
-        check_histogram(histograms[f"total_{key}"], whole, 0 if exact else 50, 0.001,
+        check_histogram(histograms[f"total_{key}"], whole, exact if handed else (50, 0.001, 0),
                         f"pauses of /sched/pauses/total/{key}")
         until = [p["stopped_ns"] - p["begin_ns"] for p in some]
-        check_histogram(histograms[f"stopping_{key}"], until, 0 if exact else PROBE_NS,
-                        PROBE_SHARE, f"stops of /sched/pauses/stopping/{key}")
+        check_histogram(histograms[f"stopping_{key}"], until, exact if handed else near,
+                        f"stops of /sched/pauses/stopping/{key}")
 
 
 def check_phase(version, truth, run, trigger):

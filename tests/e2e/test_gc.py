@@ -46,15 +46,20 @@ def repeated(body, *arguments):
     return test
 
 
-def check_assist_time(version, truth, run, gctrace):
-    """Time spent in assists, by gotrace and by the runtime."""
+def check_assist_time(version, truth, run, gctrace, waited):
+    """Time spent in assists, by gotrace and by the runtime.
+
+    A probe that is hit is where a thread may lose its CPU, which the nanotime behind it does not
+    see: what the target has waited for CPUs may be in gotrace's figure.
+    """
     found = sum(line["work_ns"] for line in run.delays("assist"))
     least = most = truth["assist_ns"]
     if least < 0:
         least, most = pauses.gctrace_assist(gctrace, truth["first_cycle"], len(truth["pause_ns"]))
     expect(least > 20e6, f"only {least} ns of assists: the test shows nothing")
-    expect(0.95 * least <= found <= 1.05 * most,
-           f"{found} ns of assists, the runtime of {version} has {least} to {most}")
+    expect(0.95 * least <= found <= 1.05 * most + waited,
+           f"{found} ns of assists, the runtime of {version} has {least} to {most}; "
+           f"{waited} ns without a CPU")
     for line in run.delays("assist"):
         expect(line["work_ns"] <= line["ns"] and line["max_ns"] <= line["ns"], f"times of {line}")
 
@@ -62,8 +67,8 @@ def check_assist_time(version, truth, run, gctrace):
 def check_assist_share(run):
     """The two sites' shares of assists are those of their objects.
 
-    How often: within four standard deviations of a sample of so many. Time: within 5 points, since
-    assists take longer or shorter, whoever pays.
+    How often: within four standard deviations of a sample of so many. Time: within 10 points, since
+    a few assists take a hundred times as long as the others, whoever pays.
     """
     sites = {"main.heavySite": [0, 0], "main.lightSite": [0, 0]}
     for line in run.delays("assist"):
@@ -79,7 +84,7 @@ def check_assist_share(run):
     expect(abs(heavy / count - wanted) <= slack,
            f"{heavy} of {count} assists at the heavy site, expected {wanted} +- {slack:.3f}")
     share = heavy_ns / (heavy_ns + light_ns)
-    expect(abs(share - wanted) <= 0.05, f"{share:.3f} of the time at the heavy site")
+    expect(abs(share - wanted) <= 0.1, f"{share:.3f} of the time at the heavy site")
 
 
 def run_assists(version):
@@ -88,12 +93,14 @@ def run_assists(version):
     target.ask("forest")
     with lib.workdir() as directory:
         tracer = pauses.Tracer(target.pid, directory)
+        waited = -target.waited()
         truth = target.ask(f"assist 1000 {HEAVY} {LIGHT}")
+        waited += target.waited()
         run = tracer.stop()
     gctrace = target.finish()
     pauses.check_complete(run)
     pauses.check_phase(version, truth, run, "heap")
-    check_assist_time(version, truth, run, gctrace)
+    check_assist_time(version, truth, run, gctrace, waited)
     check_assist_share(run)
 
 

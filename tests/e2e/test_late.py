@@ -12,12 +12,14 @@ import lib
 from lib import equal, expect
 
 VERSIONS = os.environ.get("GOTRACE_GO", "1.19 1.24 1.27").split()
-PLANTS, NAMED = 20, 19
+PLANTS, SHARE = 20, 0.95
+# Of those that depend on whom the kernel lets run.
+MANY = 50
 
 
-def trace(path, commands, directory, cpu=None, options=("-e", "gc")):
+def trace(path, commands, directory, cpu=None, share=False, options=("-e", "gc")):
     """(answer to the last command, run)."""
-    target = pauses.Target(path)
+    target = pauses.Target(path, share=share)
     if cpu is not None:
         for thread in os.listdir(f"/proc/{target.pid}/task"):
             os.sched_setaffinity(int(thread), {cpu})
@@ -27,7 +29,8 @@ def trace(path, commands, directory, cpu=None, options=("-e", "gc")):
     run = tracer.stop()
     target.finish()
     pauses.check_complete(run)
-    equal(len(truth["plants"]), PLANTS, f"stretches that came out as planned of {truth['tries']}")
+    expect(len(truth["plants"]) >= PLANTS,
+           f"{len(truth['plants'])} of {truth['tries']} stretches came out as planned")
     return truth, run
 
 
@@ -66,23 +69,31 @@ def wrong(truth, plant, pause, how):
     return "" if late["how"] == how else f"late is how {late['how']}"
 
 
-def check_named(truth, run, how):
-    """The pauses in which the culprit is named, which are all but one at most."""
+def check_named(truth, stops, how):
+    """The stops in which the culprit is named, which are all but one of 20 at most."""
     good, problems = [], []
-    for plant in truth["plants"]:
-        pause = stop_of(plant, run)
+    for plant, pause in stops:
         problem = wrong(truth, plant, pause, how)
         if problem:
             problems.append(problem)
         else:
-            good.append((plant, pause))
-    expect(len(good) >= NAMED, f"{len(good)} of {PLANTS} named: {'; '.join(problems[:5])}")
-    for plant, pause in good:
+            good.append(pause)
+    expect(len(good) >= SHARE * len(stops),
+           f"{len(good)} of {len(stops)} named: {'; '.join(problems[:5])}")
+    for pause in good:
         late = pause["late"]
         whole = pause["stopped_ns"] - pause["requested_ns"]
         expect(0.5e6 <= late["late_ns"] <= 1.05 * whole + 1e5, f"late by {late}, of {whole}")
         expect(late["how_ns"] <= late["late_ns"], f"how_ns of {late}")
     return good
+
+
+def long_stops(truth, run):
+    """Of goroutines that can be preempted, the stops that took long: the others had a CPU again."""
+    stops = [(plant, stop_of(plant, run)) for plant in truth["plants"]]
+    stops = [(plant, p) for plant, p in stops if p["stopped_ns"] - p["begin_ns"] >= 1_000_000]
+    expect(len(stops) >= PLANTS, f"only {len(stops)} of {len(truth['plants'])} stops took 1 ms")
+    return stops
 
 
 def check_sites(truth, run, how):
@@ -98,14 +109,16 @@ def check_sites(truth, run, how):
           "time by site, held against the pauses")
 
 
-def planted(kind, version):
+def planted(kind, version, locked=""):
     """One goroutine in code that cannot be preempted, the other stops the world."""
     def test():
         with lib.workdir() as directory:
-            truth, run = trace(lib.build("gc", version), [f"late {kind} {PLANTS}"], directory)
-        good = check_named(truth, run, "ran")
+            truth, run = trace(lib.build("gc", version), [f"late {kind} {PLANTS} {locked}"],
+                               directory)
+        stops = [(plant, stop_of(plant, run)) for plant in truth["plants"]]
+        good = check_named(truth, stops, "ran")
         check_sites(truth, run, "ran")
-        for _, pause in good:
+        for pause in good:
             late = pause["late"]
             expect(late["samples"] > 0, f"no sample: {late}")
             # Of 8,192 pages those after the first signal; and a stray one where none is planted.
@@ -141,8 +154,9 @@ def waited(version):
         free, busy = two_cpus()
         with lib.workdir() as directory, spinners(busy, 3):
             truth, run = trace(lib.build("gc", version),
-                               [f"pin {busy} {free}", f"late waited {PLANTS}"], directory)
-        check_named(truth, run, "waited")
+                               [f"pin {busy} {free}", f"late waited {MANY}"], directory,
+                               share=True)
+        check_named(truth, long_stops(truth, run), "waited")
         check_sites(truth, run, "waited")
     return test
 
@@ -162,13 +176,16 @@ def test_one_cpu():
     """
     _, busy = two_cpus()
     with lib.workdir() as directory, spinners(busy, 2):
-        truth, run = trace(lib.build("gc"), [f"late waited {PLANTS}"], directory, cpu=busy)
-    named = 0
-    for plant in truth["plants"]:
-        late = stop_of(plant, run).get("late") or {}
-        culprit = late.get("how") == "waited" and pauses.leaf(late) == truth["func"]
-        named += culprit or late.get("how") == "woken"
-    expect(named >= NAMED, f"{named} of {PLANTS} are told to have waited for a CPU")
+        truth, run = trace(lib.build("gc"), [f"late waited {MANY}"], directory, cpu=busy,
+                           share=True)
+    stops = long_stops(truth, run)
+    problems = []
+    for plant, pause in stops:
+        if (pause.get("late") or {}).get("how") != "woken":
+            problems.append(wrong(truth, plant, pause, "waited"))
+    problems = [problem for problem in problems if problem]
+    expect(len(problems) <= (1 - SHARE) * len(stops),
+           f"{len(problems)} of {len(stops)} not named: {'; '.join(problems[:5])}")
 
 
 def test_threshold():

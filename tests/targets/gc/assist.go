@@ -9,13 +9,20 @@ import (
 	"time"
 )
 
+// A branch is large enough for the collector of any version to take it from its list by itself: the
+// work of an assist is then much longer than the way to it.
+type branch struct {
+	to   [127]*branch
+	data uint64
+}
+
 type leaf struct {
-	left, right *leaf
-	data        [14]uint64
+	next *leaf
+	data [15]uint64
 }
 
 var (
-	forest [1 << 19]*leaf // 64 MiB that the collector has to mark
+	forest [1 << 16]*branch // 64 MiB that the collector has to mark
 	sinks  [2]*leaf
 )
 
@@ -49,7 +56,12 @@ func mix(id, heavy, light int, stop *int32, done *sync.WaitGroup) {
 
 func plantForest(_ []string, _ []int) (interface{}, error) {
 	for i := range forest {
-		forest[i] = &leaf{left: forest[i/2], right: forest[i/3]}
+		forest[i] = &branch{}
+	}
+	for i, b := range forest {
+		for j := range b.to {
+			b.to[j] = forest[(i*31+j*127)%len(forest)]
+		}
 	}
 	quiet()
 	return len(forest), nil

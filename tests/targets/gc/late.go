@@ -4,8 +4,10 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"reflect"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,7 +19,7 @@ const (
 	faultSize  = 32 << 20
 	nosplitFor = 4 * time.Millisecond
 	// A stretch is asked to stop when it has run for askAfter, and counts as planted if it went on for
-	// plantedFor after that.
+	// plantedFor after that, nearly all of it on a CPU.
 	askAfter   = 300 * time.Microsecond
 	plantedFor = time.Millisecond
 )
@@ -70,16 +72,17 @@ func lateSpin() {
 // A stretch of code that makes its goroutine late.
 type stretch struct {
 	function interface{}
+	spins    bool // until it is told to stop
 	prepare  func() error
 	run      func()
 	clean    func()
 }
 
 var stretches = map[string]*stretch{
-	"nosplit": {lateNosplit, prepareNosplit, func() { sum += lateNosplit(nosplitSteps) }, func() {}},
-	"memmove": {lateMemmove, prepareMemmove, func() { lateMemmove() }, func() {}},
-	"faults":  {lateFaults, prepareFaults, func() { lateFaults() }, cleanFaults},
-	"waited":  {lateSpin, func() error { return nil }, lateSpin, func() {}},
+	"nosplit": {lateNosplit, false, prepareNosplit, func() { sum += lateNosplit(nosplitSteps) }, nil},
+	"memmove": {lateMemmove, false, prepareMemmove, func() { lateMemmove() }, nil},
+	"faults":  {lateFaults, false, prepareFaults, func() { lateFaults() }, cleanFaults},
+	"waited":  {lateSpin, true, func() error { return nil }, lateSpin, nil},
 }
 
 func prepareNosplit() error {
@@ -147,6 +150,7 @@ type plant struct {
 	Asked    int64 `json:"asked_ns"`    // the stop is requested
 	Answered int64 `json:"answered_ns"` // and over
 	End      int64 `json:"end_ns"`      // the stretch is over
+	Waited   int64 `json:"waited_ns"`   // of the stretch its thread was ready but had no CPU
 	Thread   int   `json:"thread"`      // of the stretch
 	GC       bool  `json:"gc"`          // a cycle was asked for, not MemStats
 }
@@ -157,50 +161,76 @@ type lateTruth struct {
 	Tries    int      `json:"tries"`
 }
 
-var pinned []int // CPUs of the late goroutine and of who stops the world, or none
-
-func pin(_ []string, numbers []int) (interface{}, error) {
-	if len(numbers) != 2 {
-		return nil, fmt.Errorf("pin: which two CPUs?")
+// waitedForCPU is how long a thread was ready to run, but did not, since its start.
+func waitedForCPU(thread int) int64 {
+	var ran, waited int64
+	text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/schedstat", thread))
+	if err != nil {
+		return 0
 	}
-	pinned = numbers
-	return numbers, nil
+	if _, err := fmt.Sscan(string(text), &ran, &waited); err != nil {
+		return 0
+	}
+	return waited
 }
 
-// onCPU binds the goroutine to its thread and that to a CPU, for good.
-func onCPU(cpu int) error {
-	runtime.LockOSThread()
+func bind(thread, cpu int) error {
 	var mask [128]byte
 	mask[cpu/8] = 1 << (cpu % 8)
-	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, 0, uintptr(len(mask)),
-		uintptr(unsafe.Pointer(&mask)))
+	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, uintptr(thread),
+		uintptr(len(mask)), uintptr(unsafe.Pointer(&mask)))
 	if errno != 0 {
 		return errno
 	}
 	return nil
 }
 
+// pin gives the goroutine that stops the world a thread and a CPU of its own. All others share another
+// CPU, threads to come too: those that are there start them.
+func pin(_ []string, numbers []int) (interface{}, error) {
+	if len(numbers) != 2 {
+		return nil, fmt.Errorf("pin: which two CPUs?")
+	}
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return nil, err
+	}
+	for _, thread := range threads {
+		id, err := strconv.Atoi(thread.Name())
+		if err != nil {
+			return nil, err
+		}
+		if err := bind(id, numbers[0]); err != nil {
+			return nil, err
+		}
+	}
+	runtime.LockOSThread()
+	return numbers, bind(0, numbers[1])
+}
+
 // The late goroutine: it runs the stretch whenever it is told to.
 type runner struct {
 	of    *stretch
 	wake  chan *plant
-	err   chan error
 	begun int32 // set when the stretch begins, and left so
 	over  chan bool
 }
 
-func (r *runner) body() {
-	if pinned != nil {
-		r.err <- onCPU(pinned[0])
-	} else {
-		r.err <- nil
+func (r *runner) body(locked bool) {
+	if locked {
+		runtime.LockOSThread()
 	}
 	for p := range r.wake {
-		p.Thread = syscall.Gettid()
+		waited := int64(0)
+		for p.Thread != syscall.Gettid() {
+			p.Thread = syscall.Gettid()
+			waited = waitedForCPU(p.Thread)
+		}
 		p.Begin = now()
 		atomic.StoreInt32(&r.begun, 1)
 		r.of.run()
 		p.End = now()
+		p.Waited = waitedForCPU(p.Thread) - waited
 		r.over <- true
 	}
 }
@@ -234,10 +264,9 @@ func (r *runner) plantOne(p *plant) (bool, error) {
 	r.wake <- p
 	for atomic.LoadInt32(&r.begun) == 0 {
 	}
-	_, spins := r.of.function.(func())
-	stalled := true
-	if spins {
-		stalled = waitStalled()
+	good := true
+	if r.of.spins {
+		good = waitStalled()
 	} else {
 		sleepless(askAfter)
 	}
@@ -250,33 +279,29 @@ func (r *runner) plantOne(p *plant) (bool, error) {
 	p.Answered = now()
 	atomic.StoreInt32(&spinning, 0)
 	<-r.over
-	r.of.clean()
-	if spins {
-		return stalled && p.Answered-p.Asked >= plantedFor.Nanoseconds(), nil
+	if r.of.clean != nil {
+		r.of.clean()
 	}
-	return p.End-p.Asked >= plantedFor.Nanoseconds(), nil
+	if !r.of.spins {
+		left := p.End - p.Asked
+		good = left >= plantedFor.Nanoseconds() && p.Waited < left/10
+	}
+	return good, nil
 }
 
+// late plants stretches of a kind; "locked" as the last word ties their goroutine to its thread.
 func late(words []string, numbers []int) (interface{}, error) {
-	if len(words) != 3 || len(numbers) != 1 || stretches[words[1]] == nil {
+	if len(words) < 3 || len(numbers) != 1 || stretches[words[1]] == nil {
 		return nil, fmt.Errorf("late: which kind, how many?")
 	}
 	of := stretches[words[1]]
-	f := runtime.FuncForPC(reflect.ValueOf(of.function).Pointer())
-	out := &lateTruth{Function: f.Name()}
-	r := &runner{of: of, wake: make(chan *plant), err: make(chan error), over: make(chan bool)}
-	go r.body()
-	if err := <-r.err; err != nil {
-		return nil, err
-	}
-	if pinned != nil {
-		if err := onCPU(pinned[1]); err != nil {
-			return nil, err
-		}
-	}
+	name := runtime.FuncForPC(reflect.ValueOf(of.function).Pointer()).Name()
+	out := &lateTruth{Function: name, Plants: []*plant{}}
+	r := &runner{of: of, wake: make(chan *plant), over: make(chan bool)}
+	go r.body(words[len(words)-1] == "locked")
 	askCollection() // the collector's own goroutines are there from now on
 	for ; len(out.Plants) < numbers[0] && out.Tries < 5*numbers[0]; out.Tries++ {
-		p := &plant{GC: out.Tries%2 == 1}
+		p := &plant{GC: out.Tries%2 == 1 && !of.spins}
 		planted, err := r.plantOne(p)
 		if err != nil {
 			return nil, err

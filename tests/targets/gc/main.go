@@ -12,7 +12,7 @@
 //	forest          fills the heap, so that there is something to mark
 //	assist MS H L   a phase of so many ms in which one site allocates H objects for L of another
 //	late KIND N     N stops of the world while a goroutine is in code that makes it late
-//	pin A B         the late goroutine has CPU A, who stops the world CPU B: before "late waited"
+//	pin A B         all threads share CPU A, but who stops the world has CPU B: before "late waited"
 //	load G GR       starts counted work on all Ps, with G cycles and GR stack growths a second
 //	count           how far that is
 //
