@@ -55,12 +55,16 @@ static __always_inline __u64 task_field(__u32 offset)
 	return v;
 }
 
-/* When this thread came onto its CPU, on CLOCK_MONOTONIC; 0: unknown. */
-static __always_inline __u64 arrived_ns(void)
+/* How long after begin this thread came onto its CPU; 0: it was there before, or that is unknown. */
+static __always_inline __u64 waited_since(__u64 begin)
 {
 	__s64 offset = volatile_of(sched_offset);
+	__u64 arrived;
 
-	return cfg.task.last_arrival && offset ? task_field(cfg.task.last_arrival) + offset : 0;
+	if (!cfg.task.last_arrival || !offset)
+		return 0;
+	arrived = task_field(cfg.task.last_arrival) + offset;
+	return arrived > begin ? arrived - begin : 0;
 }
 
 static __always_inline __u64 page_faults(void)
@@ -183,7 +187,6 @@ static __always_inline int restart_begin(struct pt_regs *ctx)
 	volatile_of(stop.begin_ns) = 0;
 	p->restarting_ns = now;
 	p->yield_ns = volatile_of(stop.yield_ns);
-	p->arrived_ns = arrived_ns();
 	p->head.time_ns = p->requested_ns;
 	if (cfg.restart_args == GT_RESTART_NONE && cfg.cycles && p->reason && p->reason <= 2)
 		read_times(p);
@@ -248,6 +251,8 @@ static __noinline int signal_hit(struct pt_regs *ctx)
 		r->samples = 0;
 		r->first_ns = now;
 		r->faults = page_faults();
+		r->run_delay = task_field(cfg.task.run_delay);
+		r->waited_ns = waited_since(volatile_of(stop.begin_ns));
 		r->goid = read_u64(gp + cfg.g_goid);
 		r->start = read_u64(gp + cfg.g_startpc);
 	}
@@ -280,12 +285,14 @@ static __always_inline __u64 left_by(__u64 g0, struct goroutine *g)
 }
 
 /* The stack of a late thread that took no signal: of the goroutine it had run. */
-static __always_inline void describe_left(struct gt_cpu *cpu, struct gt_late *late, __u64 g0)
+static __always_inline void describe_left(struct gt_cpu *cpu, struct gt_late *late, __u64 g0,
+					  __u64 begin)
 {
 	struct goroutine g = { 0 };
 	struct walk w = { .tid = late->tid };
 	__u64 gp = curg_of(g0);
 
+	late->waited_ns = waited_since(begin);
 	if (!(gp ? read_goroutine(gp, &g) : left_by(g0, &g)))
 		return;
 	late->goid = g.goid;
@@ -317,6 +324,7 @@ static __always_inline void describe_running(struct gt_late *late, const struct 
 	late->cause = i ? r->cause[1] : r->cause[0];
 	late->samples = r->samples;
 	late->faults = (__u32)(page_faults() - r->faults);
+	late->waited_ns = r->waited_ns + task_field(cfg.task.run_delay) - r->run_delay;
 }
 
 static __noinline int yield_hit(struct pt_regs *ctx, __u32 event)
@@ -336,7 +344,6 @@ static __noinline int yield_hit(struct pt_regs *ctx, __u32 event)
 	late.head.size = sizeof(late);
 	late.head.time_ns = now;
 	late.begin_ns = begin;
-	late.arrived_ns = arrived_ns();
 	late.seq = volatile_of(stop.seq);
 	late.tid = tid;
 	late.cause = GT_LOST_UNREADABLE;
@@ -345,7 +352,7 @@ static __noinline int yield_hit(struct pt_regs *ctx, __u32 event)
 	if (r && r->seq == late.seq && r->samples)
 		describe_running(&late, r);
 	else
-		describe_left(cpu, &late, ctx->r14);
+		describe_left(cpu, &late, ctx->r14, begin);
 	if (send(&late, sizeof(late)))
 		count(cpu->lates_lost, 1);
 	return 0;

@@ -70,7 +70,8 @@ struct running {
 	__u64 stack[2], check[2];	/* of the signal before the last one, and of the last one */
 	__u32 cause[2];
 	__u32 seq, samples;
-	__u64 faults;			/* of its whole life, by the first signal */
+	__u64 faults, run_delay;	/* of its whole life, by the first signal */
+	__u64 waited_ns;		/* before that */
 };
 
 struct {

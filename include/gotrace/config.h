@@ -62,9 +62,9 @@ enum gt_restart_args {
 
 /* Where a kernel keeps what is read of a task; 0: not known. Offsets into struct task_struct. */
 struct gt_task_layout {
-	__gt_u32 last_arrival;		/* sched_info.last_arrival */
+	__gt_u32 last_arrival;		/* sched_info.last_arrival: when it came onto its CPU */
+	__gt_u32 run_delay;		/* sched_info.run_delay: ns that it waited for one, all in all */
 	__gt_u32 min_flt, maj_flt;
-	__gt_u32 pad;
 };
 
 struct gt_config {

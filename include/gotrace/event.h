@@ -219,7 +219,6 @@ struct gt_pause {
 	__gt_u64 restarting_ns;		/* the probe at the begin of startTheWorldWithSema */
 	__gt_u64 restarted_ns;		/* what startTheWorldWithSema returned */
 	__gt_u64 yield_ns;		/* the last thread but the requester stopped; 0: none was seen to */
-	__gt_u64 arrived_ns;		/* the requester's thread came onto its CPU; 0: unknown */
 	__gt_u64 goid, start;		/* who asked for it: goroutine, entry of its function */
 	__gt_u64 stack, check;		/* and where, id in stacks; 0: none */
 	__gt_u64 heap_begin, heap_end;	/* gcController.heapLive before and after; 0: unknown */
@@ -251,7 +250,7 @@ struct gt_late {
 	struct gt_head head;
 	__gt_u64 begin_ns;		/* the probe at the begin of stopTheWorldWithSema */
 	__gt_u64 first_ns, last_ns;	/* of the preemption signals that it took meanwhile; 0: none */
-	__gt_u64 arrived_ns;		/* it came onto its CPU; 0: unknown */
+	__gt_u64 waited_ns;		/* how long it was runnable and had no CPU; 0 if that is unknown */
 	__gt_u64 goid, start;		/* goroutine and entry of its function; 0: unknown */
 	__gt_u64 stack, check;		/* 0: none */
 	__gt_u32 seq;			/* of the pause */
@@ -343,7 +342,7 @@ _Static_assert(sizeof(struct gt_delay_key) == 16, "gt_delay_key");
 _Static_assert(sizeof(struct gt_delay_val) == 40, "gt_delay_val");
 _Static_assert(sizeof(struct gt_pending) == 72, "gt_pending");
 _Static_assert(sizeof(struct gt_head) == 16, "gt_head");
-_Static_assert(sizeof(struct gt_pause) == 160, "gt_pause");
+_Static_assert(sizeof(struct gt_pause) == 152, "gt_pause");
 _Static_assert(sizeof(struct gt_late) == 104, "gt_late");
 
 #endif /* GOTRACE_EVENT_H */

@@ -37,7 +37,7 @@ struct gt_task_layout collect_events__task_layout(void)
 	struct gt_task_layout layout = { 0 };
 	const struct btf_type *task, *sched = NULL;
 	struct btf *btf = btf__load_vmlinux_btf();
-	uint32_t info, arrival;
+	uint32_t info;
 	int id;
 
 	if (!btf || libbpf_get_error(btf))
@@ -48,9 +48,10 @@ struct gt_task_layout collect_events__task_layout(void)
 		layout.min_flt = member(btf, task, "min_flt", NULL);
 		layout.maj_flt = member(btf, task, "maj_flt", NULL);
 		info = member(btf, task, "sched_info", &sched);
-		arrival = info && sched && btf_is_struct(sched) ?
-			  member(btf, sched, "last_arrival", NULL) : 0;
-		layout.last_arrival = arrival ? info + arrival : 0;
+		if (info && sched && btf_is_struct(sched)) {
+			layout.last_arrival = info + member(btf, sched, "last_arrival", NULL);
+			layout.run_delay = info + member(btf, sched, "run_delay", NULL);
+		}
 	}
 	btf__free(btf);
 	return layout;
@@ -186,11 +187,11 @@ static int add_pause(struct collect *c, const struct gt_pause *p)
 /* What held the thread up: see struct model_late. */
 static void judge(const struct gt_late *l, struct model_late *out)
 {
-	uint64_t waited = l->arrived_ns > l->begin_ns ? l->arrived_ns - l->begin_ns : 0;
 	uint64_t away = l->first_ns > l->begin_ns ? l->first_ns - l->begin_ns : 0;
+	/* By another clock, and a little inexact. */
+	uint64_t waited = l->waited_ns < out->late_ns ? l->waited_ns : out->late_ns;
 
-	if (waited > out->late_ns)
-		waited = 0;
+	away = away > waited ? away - waited : 0;
 	if (2 * waited > out->late_ns) {
 		out->how = MODEL_LATE_WAITED;
 		out->how_ns = waited;
