@@ -179,6 +179,41 @@ static void test_ambiguous_version(void **state)
 	gobin__free(gb);
 }
 
+/* What the table of bytes pushed may say, and what is believed of it. */
+static void test_sp_damage(void **state)
+{
+	static const struct {
+		uint8_t first, second;	/* zigzag steps: from -1 on, then at the fifth byte */
+		int at, want;
+	} cases[] = {
+		{ 2, 48, 3, 0 },
+		{ 2, 48, 4, 24 },
+		{ 18, 48, 0, 8 },
+		{ 18, 15, 4, 0 },
+		{ 3, 48, 0, -EBADMSG },	 /* -3 */
+		{ 2, 47, 4, -EBADMSG },	 /* -24 */
+		{ 2, 50, 4, -EBADMSG },	 /* 25: no number of words */
+		{ 2, 50, 3, 0 },
+		{ 2, 0, 4, -EBADMSG },	 /* ends before the function does */
+	};
+	char why[GOBIN_WHY_MAX];
+	struct gobin *gb;
+	struct tiny t;
+	size_t tab;
+
+	(void)state;
+	tiny_build(&t, 24, false);
+	assert_int_equal(gobin__open_mem(t.b, TINY_SIZE, &gb, why), 0);
+	tab = (size_t)(gb->pcln.pctab.base - t.b) + 22;
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		t.b[tab] = cases[i].first;
+		t.b[tab + 2] = cases[i].second;
+		assert_int_equal(gobin__sp_delta(gb, TINY_BASE + TINY_TEXT + cases[i].at),
+				 cases[i].want);
+	}
+	gobin__free(gb);
+}
+
 static void refuse(const struct tiny *t, int want, const char *reason)
 {
 	char why[GOBIN_WHY_MAX];
@@ -412,6 +447,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tiny),
+		cmocka_unit_test(test_sp_damage),
 		cmocka_unit_test(test_wiped_version),
 		cmocka_unit_test(test_ambiguous_version),
 		cmocka_unit_test(test_refusals),
