@@ -35,6 +35,7 @@ static const struct fixture_name gc_names[] = {
 	{ 0x610100, FIXTURE_GO("runtime.mallocgc", "/go/src/runtime/malloc.go", 1130, 1009) },
 	{ 0x610200, FIXTURE_GO("runtime.gcMarkDone", "/go/src/runtime/mgc.go", 820, 810) },
 	{ 0x610300, FIXTURE_GO("runtime.gcBgMarkWorker", "/go/src/runtime/mgc.go", 1400, 1300) },
+	{ 0x610210, FIXTURE_GO("runtime.systemstack_switch", "/go/src/runtime/asm_amd64.s", 516, 515) },
 	{ 0x610400, FIXTURE_GO("runtime.ReadMemStats", "/go/src/runtime/mstats.go", 350, 340) },
 	{ 0x610500, FIXTURE_GO("runtime.gcAssistAlloc", "/go/src/runtime/mgcmark.go", 417, 410) },
 	{ 0x610600, FIXTURE_GO("runtime.deductSweepCredit", "/go/src/runtime/mgcsweep.go", 900, 880) },
@@ -54,8 +55,8 @@ static const struct fixture_name gc_names[] = {
 
 static const uint64_t gc_stacks[GC_ST_MAX][8] = {
 	[GC_ST_ALLOC] = { 0x610000, 0x610100, 0x620030, 0x502000 },
-	[GC_ST_WORKER] = { 0x610200, 0x610300, 0x502000 },
-	[GC_ST_STATS] = { 0x610400, 0x620000, 0x502000 },
+	[GC_ST_WORKER] = { 0x610210, 0x610200, 0x610300, 0x502000 },
+	[GC_ST_STATS] = { 0x610210, 0x610400, 0x620000, 0x502000 },
 	/* What lies on top of the stack is the return address here, and a stray word elsewhere. */
 	[GC_ST_COPY] = { GC_COPY_PC, 0x620010, 0x620030, 0x502000 },
 	[GC_ST_CLEAR] = { 0x612000, 0x620020, 0x620010, 0x620030, 0x502000 },

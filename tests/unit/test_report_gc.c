@@ -94,20 +94,45 @@ static void test_pauses(void **state)
 	assert_int_equal(s->count, GC_STATS);
 	assert_string_equal(s->what, "read mem stats");
 	assert_string_equal(s->leaf, "");
-	assert_int_equal(s->ntrimmed, 1);
+	assert_int_equal(s->ntrimmed, 2);
 	/* A return address. */
 	assert_int_equal(s->pcs[0], 0x620000 - 1);
 	s = sample(&p.pause, MODEL_REASON_SWEEP_TERMINATION, "main.(*server).handle");
 	assert_int_equal(s->count, GC_CYCLES);
-	/* Nothing but the runtime is left: nothing is trimmed. */
+	/* Nothing but the runtime is left: trimmed is only what switched stacks. */
 	s = sample(&p.pause, MODEL_REASON_MARK_TERMINATION, "runtime.gcMarkDone");
-	assert_int_equal(s->ntrimmed, 0);
+	assert_int_equal(s->ntrimmed, 1);
 	assert_int_equal(report__value(s, REPORT_PAUSES), GC_CYCLES);
 	assert_int_equal(report__value(s, REPORT_PAUSE_TIME), GC_CYCLES * 300 * US);
 	assert_ptr_equal(report__set(&p, REPORT_PAUSES), &p.pause);
 	assert_ptr_equal(report__set(&p, REPORT_PAUSE_TIME), &p.pause);
 	assert_int_equal(report__group(REPORT_PAUSES), MODEL_GC);
 	assert_ptr_equal(p.model, m);
+	report__profile_free(&p);
+	model__free(m);
+}
+
+/* Asked for: nothing is trimmed. What was not interrupted was in no function worth a hint. */
+static void test_runtime_frames(void **state)
+{
+	struct report_options opts = options(REPORT_PAUSES);
+	struct model *m = gc_model();
+	struct model_pause pause = gc_pause(901, 7, 9900, 110, 150);
+	struct report_profile p;
+
+	(void)state;
+	pause.late = gc_late(&pause, 110, GC_ST_STATS, MODEL_LATE_WOKEN);
+	pause.has_late = true;
+	assert_int_equal(model__add_pause(m, &pause), 0);
+	p = profile(m, &opts);
+	assert_string_equal(sample(&p.late, MODEL_LATE_WOKEN, "main.readStats")->leaf, "");
+	report__profile_free(&p);
+	opts.runtime_frames = true;
+	p = profile(m, &opts);
+	assert_int_equal(sample(&p.pause, 7, "runtime.systemstack_switch")->nframes, 4);
+	assert_int_equal(sample(&p.late, MODEL_LATE_RAN, "runtime.memmove")->ntrimmed, 0);
+	assert_string_equal(sample(&p.late, MODEL_LATE_RAN, "runtime.memmove")->leaf, "");
+	assert_int_equal(sample(&p.delay, MODEL_SWEEP, "runtime.deductSweepCredit")->count, 503);
 	report__profile_free(&p);
 	model__free(m);
 }
@@ -745,6 +770,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pauses),
+		cmocka_unit_test(test_runtime_frames),
 		cmocka_unit_test(test_delays),
 		cmocka_unit_test(test_lates),
 		cmocka_unit_test(test_leaves),

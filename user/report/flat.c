@@ -218,6 +218,35 @@ static bool is_filtered(const struct report_options *opts, const struct flat *f)
 	return !included;
 }
 
+/* Does it only say that the goroutine parked, or went to the system stack? */
+static bool is_switch(const char *func)
+{
+	static const char *const switches[] = {
+		"runtime.systemstack_switch", "runtime.systemstack", "runtime.mcall",
+		"runtime.gopark", "runtime.goparkunlock",
+	};
+
+	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+		if (!strcmp(func, switches[i]))
+			return true;
+	}
+	return false;
+}
+
+/* How many frames in front are not shown. What is left of the runtime's own stacks tells who it was. */
+static int count_trimmed(const struct flats *b, const struct flat *f)
+{
+	int n = 0;
+
+	if (b->opts->runtime_frames)
+		return 0;
+	if (f->nruntime < f->nframes)
+		return f->nruntime;
+	while (f->key.mode == FLAT_RETURN && n + 1 < f->nframes && is_switch(f->frames[n].func))
+		n++;
+	return n;
+}
+
 static int flatten(struct flats *b, struct flat *f)
 {
 	const struct model_stack *s = model__stack(b->m, f->key.id);
@@ -229,8 +258,7 @@ static int flatten(struct flats *b, struct flat *f)
 
 	while (f->nruntime < f->nframes && report__is_runtime(f->frames[f->nruntime].func))
 		f->nruntime++;
-	if (!b->opts->runtime_frames && f->nruntime < f->nframes)
-		f->ntrimmed = f->nruntime;
+	f->ntrimmed = count_trimmed(b, f);
 
 	f->cut = s && s->flags;
 	if (f->cut) {

@@ -291,10 +291,10 @@ static int add_growth(struct build *b, const struct model_growth *g)
 	return merge_growth(b, g, f, &figures);
 }
 
-/* What a late thread was in tells more than who called it. */
+/* What a thread was interrupted in tells more than who called it. */
 static const char *leaf_of(const struct flat *f)
 {
-	return f->ntrimmed ? f->frames[0].func : "";
+	return f->key.mode == FLAT_SAMPLED && f->ntrimmed ? f->frames[0].func : "";
 }
 
 /* Adds figures of this code to the sample of f, which may be a missing stack. */

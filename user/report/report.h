@@ -121,7 +121,7 @@ struct report_sample {
 	uint32_t code;			/* enum model_reason, model_delay_kind, model_late_how */
 	uint64_t work_ns;		/* of assists: marking; of pauses: until all had stopped */
 	uint64_t faults;		/* of late threads: page faults meanwhile */
-	const char *leaf;		/* of late threads: first function that was trimmed, or "" */
+	const char *leaf;		/* of late threads: runtime function it was interrupted in, or "" */
 };
 
 /* Samples of one kind and their sums, of which only the figures count. */
