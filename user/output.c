@@ -82,7 +82,8 @@ static int write_format(struct session *s, FILE *out, const struct report_format
 
 	opts.groups = s->groups;
 	if (!(opts.groups & report__group(opts.metric)))
-		opts.metric = opts.groups & MODEL_ALLOC ? REPORT_BYTES : REPORT_GROWTHS;
+		opts.metric = opts.groups & MODEL_ALLOC ? REPORT_BYTES :
+			      opts.groups & MODEL_STACK ? REPORT_GROWTHS : REPORT_PAUSE_TIME;
 	err = report__profile(s->model, names__report(s->names), &opts, &profile);
 	if (err)
 		return err;
@@ -176,53 +177,94 @@ void output__write(struct session *s, bool end)
 }
 
 /* What is traced, and how. */
-static const char *group_names(const struct session *s)
+static const char *group_names(const struct session *s, char *names, size_t size)
 {
-	switch (s->groups) {
-	case MODEL_ALLOC:
-		return "alloc exact";
-	case MODEL_STACK:
-		return "stack";
-	default:
-		return "alloc exact, stack";
-	}
+	static const struct {
+		enum model_group group;
+		const char *name;
+	} groups[] = { { MODEL_ALLOC, "alloc exact" }, { MODEL_STACK, "stack" }, { MODEL_GC, "gc" } };
+	size_t used = 0;
+
+	names[0] = '\0';
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && used < size; i++)
+		if (s->groups & groups[i].group)
+			used += (size_t)snprintf(names + used, size - used, "%s%s", used ? ", " : "",
+						 groups[i].name);
+	return names;
 }
 
 void output__start_line(const struct session *s)
 {
+	char names[64];
+
 	if (s->args->quiet)
 		return;
 	if (s->args->dry_run) {
 		fprintf(stderr, "gotrace: would trace pid %d (%s, %s): %s; %d probes by %s\n",
 			target__pid(s->target), target__command(s->target),
-			gobin__info(s->gb)->version, group_names(s), s->plan->npoints,
+			gobin__info(s->gb)->version, group_names(s, names, sizeof(names)),
+			s->plan->npoints,
 			s->multi ? "uprobe_multi" : "perf events");
 		return;
 	}
 	fprintf(stderr, "gotrace: tracing pid %d (%s, %s): %s; %d probe%s attached in %.0f ms; "
 		"Ctrl-C to stop\n", target__pid(s->target), target__command(s->target),
-		gobin__info(s->gb)->version, group_names(s), s->nprobes,
+		gobin__info(s->gb)->version, group_names(s, names, sizeof(names)), s->nprobes,
 		s->nprobes == 1 ? "" : "s", s->attach_ms);
 }
 
-/* One group's line: how many were seen, how many of them lost, and why. */
-static void print_group(const struct session *s, enum model_group group, const char *when,
-			uint64_t seen, const char *what)
+/* What a group has lost, cause by cause. Its bytes, where it has any, are those of its main metric. */
+static void print_causes(const struct session *s, enum model_group group)
 {
 	const struct model_counters *c = model__counters(s->model);
 
-	if (!(s->groups & group))
-		return;
-	fprintf(stderr, "gotrace: %sseen %" PRIu64 " %s, lost %" PRIu64 "\n", when, seen, what,
-		model__total_loss(s->model, group).objects);
 	for (int i = 0; i < c->nloss; i++) {
 		const struct model_loss *l = &c->loss[i];
 
-		if (l->group == group && l->objects)
-			fprintf(stderr, "gotrace:   lost %" PRIu64 " (%" PRIu64 " bytes): %s\n",
-				l->objects, group == MODEL_ALLOC ? l->class_bytes : l->bytes,
-				l->cause);
+		if (l->group != group || !l->objects)
+			continue;
+		fprintf(stderr, "gotrace:   lost %" PRIu64, l->objects);
+		if (group != MODEL_GC)
+			fprintf(stderr, " (%" PRIu64 " bytes)",
+				group == MODEL_ALLOC ? l->class_bytes : l->bytes);
+		fprintf(stderr, ": %s\n", l->cause);
 	}
+}
+
+/* Begins and ends of what has both, of which one was not seen. */
+static void print_unmatched(const struct model_counters *c)
+{
+	if (c->growths_unmatched)
+		fprintf(stderr, "gotrace: %" PRIu64 " begins or ends of stack copies without the other "
+			"one\n", c->growths_unmatched);
+	if (c->pauses_unmatched)
+		fprintf(stderr, "gotrace: %" PRIu64 " begins or ends of pauses without the other one\n",
+			c->pauses_unmatched);
+	if (c->delays_unmatched)
+		fprintf(stderr, "gotrace: %" PRIu64 " begins or ends of delays without the other one\n",
+			c->delays_unmatched);
+}
+
+/* One group's line: how many were seen, how many of them lost, and why. */
+static void print_group(const struct session *s, enum model_group group, const char *when)
+{
+	const struct model_counters *c = model__counters(s->model);
+
+	fprintf(stderr, "gotrace: %sseen ", when);
+	switch (group) {
+	case MODEL_ALLOC:
+		fprintf(stderr, "%" PRIu64 " allocations", c->seen);
+		break;
+	case MODEL_STACK:
+		fprintf(stderr, "%" PRIu64 " growths", c->growths_seen);
+		break;
+	case MODEL_GC:
+		fprintf(stderr, "%" PRIu64 " pauses, %" PRIu64 " delays", c->pauses_seen,
+			c->delays_seen);
+		break;
+	}
+	fprintf(stderr, ", lost %" PRIu64 "\n", model__total_loss(s->model, group).objects);
+	print_causes(s, group);
 }
 
 static void print_losses(const struct session *s, double seconds)
@@ -231,11 +273,13 @@ static void print_losses(const struct session *s, double seconds)
 	char when[32];
 
 	snprintf(when, sizeof(when), "%.1f s; ", seconds);
-	print_group(s, MODEL_ALLOC, when, c->seen, "allocations");
-	print_group(s, MODEL_STACK, s->groups & MODEL_ALLOC ? "" : when, c->growths_seen, "growths");
-	if (c->growths_unmatched)
-		fprintf(stderr, "gotrace: %" PRIu64 " begins or ends of stack copies without the other "
-			"one\n", c->growths_unmatched);
+	for (unsigned int group = MODEL_ALLOC; group <= MODEL_GC; group <<= 1) {
+		if (!(s->groups & group))
+			continue;
+		print_group(s, (enum model_group)group, when);
+		when[0] = '\0';
+	}
+	print_unmatched(c);
 	if (c->cut_depth || c->cut_read || c->cut_foreign)
 		fprintf(stderr, "gotrace: stacks cut short: %" PRIu64 " deeper than %d frames, %" PRIu64
 			" unreadable, %" PRIu64 " where they leave Go code\n", c->cut_depth,
@@ -280,12 +324,12 @@ static void print_stats(const struct session *s, double seconds)
 	fprintf(stderr, "gotrace: own cost: %.3f s of CPU (%.2g %% of one), %ld KiB resident at most\n",
 		cpu, seconds > 0 ? 100 * cpu / seconds : 0, ru.ru_maxrss);
 	fprintf(stderr, "gotrace: tables: %u of %u (call site, type) pairs, %u of %u kinds of stack "
-		"copies, %u of %u stacks\n", use.allocs, use.max_allocs, use.growths, use.max_growths,
-		use.stacks, use.max_stacks);
+		"copies, %u of %u delays, %u of %u stacks\n", use.allocs, use.max_allocs, use.growths,
+		use.max_growths, use.delays, use.max_delays, use.stacks, use.max_stacks);
 	fprintf(stderr, "gotrace: hits: %" PRIu64 " allocations, %" PRIu64 " stack copies (two each), %"
-		PRIu64 " left out, %" PRIu64 " of zero size, %" PRIu64 " walks repeated; by %s\n",
-		c->seen, c->growths_seen, c->left_out, c->zero, c->retries,
-		s->multi ? "uprobe_multi" : "perf events");
+		PRIu64 " of the collector, %" PRIu64 " left out, %" PRIu64 " of zero size, %" PRIu64
+		" walks repeated; by %s\n", c->seen, c->growths_seen, c->gc_hits, c->left_out, c->zero,
+		c->retries, s->multi ? "uprobe_multi" : "perf events");
 }
 
 void output__end_block(const struct session *s)
@@ -296,7 +340,8 @@ void output__end_block(const struct session *s)
 	if (s->screen->sessions > 1 && !s->args->quiet)
 		fprintf(stderr, "gotrace: pid %d (%s):\n", s->pid, target__command(s->target));
 	if (!s->args->quiet || model__total_loss(s->model, MODEL_ALLOC).objects ||
-	    model__total_loss(s->model, MODEL_STACK).objects)
+	    model__total_loss(s->model, MODEL_STACK).objects ||
+	    model__total_loss(s->model, MODEL_GC).objects)
 		print_losses(s, seconds);
 	if (!s->args->quiet)
 		print_cost(s, seconds);
