@@ -407,7 +407,7 @@ static __noinline int delay_begin(struct pt_regs *ctx, __u32 kind)
 	struct gt_pending p = { .owner = ctx->ax, .cause = KEPT }, *outer;
 	struct walk w = { .tid = tid, .ip = ctx->ip, .sp = ctx->sp, .bp = ctx->bp };
 
-	if (!cpu || !volatile_of(tracing))
+	if (!cpu || !volatile_of(tracing) || (kind == GT_DELAY_SWEEP && volatile_of(sweeps_ended)))
 		return 0;
 	if (kind != GT_DELAY_WORK) {
 		outer = bpf_map_lookup_elem(&pending, &key);
@@ -476,7 +476,8 @@ static __noinline int delay_end(struct pt_regs *ctx, __u32 kind)
 	if (!cpu)
 		return 0;
 	if (!p) {
-		if (volatile_of(tracing) && kind != GT_DELAY_WORK)
+		if (volatile_of(tracing) && kind != GT_DELAY_WORK &&
+		    !(kind == GT_DELAY_SWEEP && volatile_of(sweeps_ended)))
 			count(cpu->delays_unbegun, 1);
 		return 0;
 	}

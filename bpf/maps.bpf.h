@@ -115,6 +115,9 @@ const volatile struct gt_config cfg = {};
  */
 bool tracing = false;
 
+/* Set before the probes on sweeping go while the others stay. */
+bool sweeps_ended = false;
+
 /*
  * The stop that is under way, if any. The runtime has one at a time (worldsema), so one thread writes
  * it, and the others only look at when it began.

@@ -16,6 +16,9 @@
 /* The share of the target's CPU time above which the user is warned, in percent. */
 #define COST_WARNING 5
 
+/* What the probes on sweeping may cost, in percent of the target's CPU time, two hits a sweep. */
+#define SWEEPS_MAX 0.25
+
 /* Below so many hits a second the cost is nothing to look for. */
 #define COST_MIN_RATE 1000
 
@@ -116,6 +119,55 @@ static void watch_cost(struct session *s)
 	s->cost.cpu_ns = cpu;
 }
 
+static uint64_t count_sweeps(const struct model *m)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < model__ndelays(m); i++)
+		if (model__delay(m, i)->kind == MODEL_SWEEP)
+			n += model__delay(m, i)->count;
+	return n;
+}
+
+static void stop_sweeps(struct session *s, double rate, double percent)
+{
+	struct model_time t = *model__time(s->model);
+
+	collect__end_sweeps(s->collect);
+	probe__detach_spare(s->probes);
+	t.sweep_end_ns = session__now_ns();
+	model__set_time(s->model, &t);
+	if (!s->args->quiet)
+		fprintf(stderr, "gotrace: pid %d sweeps %.0f spans/s before it allocates: watching that "
+			"would cost %.1f %% of its CPU time; the first %.1f s must do\n", s->pid, rate,
+			percent, (double)(t.sweep_end_ns - s->start_ns) / 1e9);
+}
+
+/*
+ * Sweeping a span takes a microsecond or two, so timing it may cost as much as it does. Where it is
+ * frequent, the first second tells enough.
+ */
+static void watch_sweeps(struct session *s)
+{
+	uint64_t now = session__now_ns(), sweeps, cpu = target__cpu_ns(s->target);
+	double rate, percent;
+
+	if (!(s->groups & MODEL_GC) || model__time(s->model)->sweep_end_ns ||
+	    now - s->sweeping.ns < NS_PER_S / 2 || cpu <= s->sweeping.cpu_ns)
+		return;
+	sweeps = count_sweeps(s->model);
+	rate = (double)(sweeps - s->sweeping.sweeps) * 1e9 / (double)(now - s->sweeping.ns);
+	if (rate >= COST_MIN_RATE) {
+		percent = 100 * 2 * (double)(sweeps - s->sweeping.sweeps) * ns_per_hit(s) /
+			  (double)(cpu - s->sweeping.cpu_ns);
+		if (percent > SWEEPS_MAX)
+			stop_sweeps(s, rate, percent);
+	}
+	s->sweeping.ns = now;
+	s->sweeping.sweeps = sweeps;
+	s->sweeping.cpu_ns = cpu;
+}
+
 static void check_target(struct session *s)
 {
 	switch (target__state(s->target)) {
@@ -140,6 +192,7 @@ void session__tick(struct session *s)
 	if (s->ended)
 		return;
 	session__drain(s);
+	watch_sweeps(s);
 	watch_cost(s);
 }
 
@@ -186,8 +239,8 @@ int session__start(struct session *s)
 	s->start_cpu_ns = target__cpu_ns(s->target);
 	t.start_ns = t.now_ns = t.mark_ns = s->start_ns;
 	model__set_time(s->model, &t);
-	s->cost.ns = s->start_ns;
-	s->cost.cpu_ns = s->start_cpu_ns;
+	s->cost.ns = s->sweeping.ns = s->start_ns;
+	s->cost.cpu_ns = s->sweeping.cpu_ns = s->start_cpu_ns;
 	output__start_line(s);
 	/* Between opening and attaching the process may have gone or become another. */
 	check_target(s);

@@ -50,6 +50,9 @@ struct session {
 		uint64_t ns, hits, cpu_ns;
 		bool warned;
 	} cost;				/* at the last look at what the probes cost */
+	struct {
+		uint64_t ns, sweeps, cpu_ns;
+	} sweeping;			/* at the last look at what those on sweeping cost */
 	bool ended;			/* the target has gone, or runs another program */
 	bool written[ARGS_LIST_MAX];	/* outputs that a snapshot has made: ours to overwrite */
 	int code;			/* exit code so far */

@@ -47,6 +47,9 @@ void collect__set_tracing(struct collect *c, bool on);
 /* What of each duration is the probes' own and is to be left out, in ns: calibrate__pair_ns(). */
 void collect__set_pair_ns(struct collect *c, uint64_t ns);
 
+/* Says that the probes on sweeping are about to go: sweeps under way by then will never end. */
+void collect__end_sweeps(struct collect *c);
+
 /* Readable when drain is not to wait for its turn, since the ring of events fills; -1: no events. */
 int collect__events_fd(const struct collect *c);
 

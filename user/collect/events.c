@@ -283,9 +283,17 @@ uint64_t collect_events__pending(struct collect *c)
 		if (now > p.begin_ns && now - p.begin_ns > AGE_MAX_NS) {
 			bpf_map_delete_elem(fd, &key);
 			c->events.aged++;
+		} else if ((key & 7) == GT_DELAY_SWEEP && c->skel->bss->sweeps_ended) {
+			bpf_map_delete_elem(fd, &key);
+			c->events.sweeps_cut++;
 		} else {
 			n++;
 		}
 	}
-	return n;
+	return n + c->events.sweeps_cut;
+}
+
+void collect__end_sweeps(struct collect *c)
+{
+	__atomic_store_n(&c->skel->bss->sweeps_ended, true, __ATOMIC_RELEASE);
 }

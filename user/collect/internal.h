@@ -14,6 +14,7 @@ struct collect_events {
 	uint32_t seq, cycle;		/* of the pause before; 0: none yet */
 	bool cycles_wrong;		/* what was taken for work.cycles does not count cycles */
 	uint64_t aged;			/* begins given up */
+	uint64_t sweeps_cut;		/* under way when sweeping was no longer to be watched */
 };
 
 struct collect {

@@ -210,6 +210,7 @@ struct model_counters {
 struct model_time {
 	uint64_t start_ns, now_ns, mark_ns;
 	int64_t start_wall_ns;		/* CLOCK_REALTIME at start_ns */
+	uint64_t sweep_end_ns;		/* until when MODEL_SWEEP was watched; 0: all the time */
 };
 
 struct model *model__new(void);		/* NULL: out of memory */

@@ -18,9 +18,9 @@
 #include "probe/attach.h"
 
 struct probe_set {
-	int multi[PROBE_PROG_MAX];	/* link fds, -1: none */
-	struct bpf_link *single[PROBE_POINTS_MAX];
-	int nsingle;
+	int multi[PROBE_PROG_MAX][2];	/* link fds, -1: none; [1]: of the spare points */
+	struct bpf_link *single[PROBE_POINTS_MAX]; /* the spare ones come last */
+	int nsingle, nspare;
 	int count;
 };
 
@@ -143,33 +143,60 @@ static int fail(char *why, int err, const char *what)
 	return err;
 }
 
+/* One link for a program's points, of those that are spare or of the others. */
+static int attach_some(struct probe_set *set, const struct probe_plan *plan, pid_t pid,
+		       const char *exe, const struct bpf_program *prog, int which, bool spare)
+{
+	__u64 offsets[PROBE_POINTS_MAX];
+	__u32 n = 0;
+	int fd;
+
+	for (int i = 0; i < plan->npoints; i++)
+		if ((int)plan->points[i].prog == which && plan->points[i].spare == spare)
+			offsets[n++] = plan->points[i].offset;
+	if (!n)
+		return 0;
+	fd = link_create(bpf_program__fd(prog), exe, offsets, n, pid);
+	if (fd < 0)
+		return fd;
+	set->multi[which][spare] = fd;
+	set->count += (int)n;
+	if (spare)
+		set->nspare += (int)n;
+	return 0;
+}
+
 static int attach_multi(struct probe_set *set, const struct probe_plan *plan, pid_t pid,
 			const char *exe, struct bpf_program *const progs[PROBE_PROG_MAX], char *why)
 {
-	__u64 offsets[PROBE_POINTS_MAX];
-	__u32 n;
-	int fd;
+	int err;
 
 	for (int prog = 0; prog < PROBE_PROG_MAX; prog++) {
-		n = 0;
-		for (int i = 0; i < plan->npoints; i++)
-			if ((int)plan->points[i].prog == prog)
-				offsets[n++] = plan->points[i].offset;
-		if (!n)
-			continue;
-		fd = link_create(bpf_program__fd(progs[prog]), exe, offsets, n, pid);
-		if (fd < 0)
-			return fail(why, fd, "uprobes");
-		set->multi[prog] = fd;
-		set->count += (int)n;
+		err = attach_some(set, plan, pid, exe, progs[prog], prog, false);
+		if (!err)
+			err = attach_some(set, plan, pid, exe, progs[prog], prog, true);
+		if (err)
+			return fail(why, err, "uprobes");
 	}
+	return 0;
+}
+
+static int attach_one(struct probe_set *set, const struct probe_point *p, pid_t pid, const char *exe,
+		      struct bpf_program *const progs[PROBE_PROG_MAX])
+{
+	struct bpf_link *link = bpf_program__attach_uprobe(progs[p->prog], false, pid, exe, p->offset);
+	int err = -errno;
+
+	if (!link || libbpf_get_error(link))
+		return err ? err : -EINVAL;
+	set->single[set->nsingle++] = link;
+	set->count++;
 	return 0;
 }
 
 static int attach_single(struct probe_set *set, const struct probe_plan *plan, pid_t pid,
 			 const char *exe, struct bpf_program *const progs[PROBE_PROG_MAX], char *why)
 {
-	struct bpf_link *link;
 	int err;
 
 	/* libbpf would go by tracefs then, where its events outlive a gotrace that is killed. */
@@ -178,14 +205,15 @@ static int attach_single(struct probe_set *set, const struct probe_plan *plan, p
 			 "/sys is not mounted");
 		return -ENOTSUP;
 	}
-	for (int i = 0; i < plan->npoints; i++) {
-		link = bpf_program__attach_uprobe(progs[plan->points[i].prog], false, pid, exe,
-						  plan->points[i].offset);
-		err = -errno;
-		if (!link || libbpf_get_error(link))
-			return fail(why, err ? err : -EINVAL, plan->points[i].func);
-		set->single[set->nsingle++] = link;
-		set->count++;
+	for (int spare = 0; spare < 2; spare++) {
+		for (int i = 0; i < plan->npoints; i++) {
+			if (plan->points[i].spare != (bool)spare)
+				continue;
+			err = attach_one(set, &plan->points[i], pid, exe, progs);
+			if (err)
+				return fail(why, err, plan->points[i].func);
+			set->nspare += spare;
+		}
 	}
 	return 0;
 }
@@ -200,7 +228,7 @@ int probe__attach(const struct probe_plan *plan, pid_t pid, const char *exe,
 	if (!set)
 		return fail(why, -ENOMEM, "probes");
 	for (int i = 0; i < PROBE_PROG_MAX; i++)
-		set->multi[i] = -1;
+		set->multi[i][0] = set->multi[i][1] = -1;
 	err = multi ? attach_multi(set, plan, pid, exe, progs, why)
 		    : attach_single(set, plan, pid, exe, progs, why);
 	if (err) {
@@ -277,13 +305,27 @@ plain:
 		bpf_link__destroy(set->single[i]);
 }
 
+void probe__detach_spare(struct probe_set *set)
+{
+	for (int i = 0; i < PROBE_PROG_MAX; i++) {
+		if (set->multi[i][1] >= 0)
+			close(set->multi[i][1]);
+		set->multi[i][1] = -1;
+	}
+	for (int i = 0; i < set->nspare && set->nsingle; i++)
+		bpf_link__destroy(set->single[--set->nsingle]);
+	set->count -= set->nspare;
+	set->nspare = 0;
+}
+
 void probe__detach(struct probe_set *set)
 {
 	if (!set)
 		return;
 	for (int i = 0; i < PROBE_PROG_MAX; i++)
-		if (set->multi[i] >= 0)
-			close(set->multi[i]);
+		for (int spare = 0; spare < 2; spare++)
+			if (set->multi[i][spare] >= 0)
+				close(set->multi[i][spare]);
 	if (set->nsingle)
 		detach_singles(set);
 	free(set);
