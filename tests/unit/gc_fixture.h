@@ -203,4 +203,29 @@ static inline struct model *gc_model(void)
 	return m;
 }
 
+static inline struct report_options gc_options(enum report_metric metric)
+{
+	struct report_options opts = fixture_options();
+
+	opts.metric = metric;
+	opts.groups = MODEL_GC;
+	opts.longer_ns = 100 * US;
+	return opts;
+}
+
+/* A profile by names that know which functions have no frame, or do not. */
+static inline struct report_profile gc_profile(const struct model *m,
+					       const struct report_options *opts,
+					       bool (*frameless)(void *ctx, uint64_t pc))
+{
+	struct fixture fx = { .names = gc_names, .types = fixture_types };
+	struct report_names names = fixture_bind(&fx);
+	struct report_profile p;
+
+	names.frameless = frameless;
+	if (report__profile(m, &names, opts, &p))
+		abort();
+	return p;
+}
+
 #endif /* GOTRACE_TESTS_GC_FIXTURE_H */

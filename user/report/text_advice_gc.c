@@ -180,6 +180,10 @@ static void advise_delays(struct doctor *d, const struct report_row *top)
 		[MODEL_GC_START] = "starting cycles", [MODEL_BARRIER] = "barriers",
 	};
 	const struct report_sample *total = &d->t->p->delay.total, *sum = &top->sum;
+	const char *helps = top->sample->code == MODEL_GC_START ?
+		"fewer cycles, and shorter stops of the world: a cycle's first is part of its start" :
+		"allocate less there, or give the collector more room (a higher GOGC, or GOMEMLIMIT "
+		"where memory is bounded)";
 	double cpu = text__share(d->t, total->ns);
 	char max[REPORT_TIME_LEN], waiting[64] = "";
 
@@ -188,12 +192,10 @@ static void advise_delays(struct doctor *d, const struct report_row *top)
 			 share(sum->ns - sum->work_ns, sum->ns));
 	snprintf(finding(d, sum->ns), FINDING_LEN,
 		 "advice: call sites spend %.*f %% of one CPU for the collector's sake, and %.0f %% of "
-		 "it goes to %s at %s: %" PRIu64 ", up to %s%s. What usually helps: allocate less "
-		 "there, or give the collector more room (a higher GOGC, or GOMEMLIMIT where memory is "
-		 "bounded).",
+		 "it goes to %s at %s: %" PRIu64 ", up to %s%s. What usually helps: %s.",
 		 cpu < 10 ? 1 : 0, cpu, share(sum->ns, total->ns), kinds[top->sample->code],
 		 site_name(d->t, top->sample), sum->count, report_print__time(sum->max_ns, max),
-		 waiting);
+		 waiting, helps);
 }
 
 /* The largest delay that a call site pays for; barriers are the collector's own. */

@@ -236,6 +236,14 @@ static void print_mmu(struct text *t)
 	report_print__f(&t->out, "\n");
 }
 
+/* Does a sample tell less than the function that its goroutine was started with? */
+static bool is_vague(const struct report_sample *s, const char *start)
+{
+	if (report__is_runtime(s->frames[0].func))
+		return true;
+	return !strcmp(s->frames[0].func, "[unknown]") && strcmp(start, "[unknown]");
+}
+
 /* Who it was: the first function that is not the runtime's, or what its goroutine runs. */
 static void print_who(struct text *t, const char *label, const struct report_sample *s,
 		      const char *start, const char *how)
@@ -243,7 +251,7 @@ static void print_who(struct text *t, const char *label, const struct report_sam
 	int room = t->columns - 14 - (int)report_print__width(how);
 
 	report_print__f(&t->out, "   %-9s  %s", label, how);
-	if (!report__is_runtime(s->frames[0].func))
+	if (!is_vague(s, start))
 		text__site(t, s, room);
 	else
 		report_print__f(&t->out, "a goroutine of %s\n", text__func(t, start, room - 15));
