@@ -50,7 +50,7 @@ def test_server():
     server = lib.start([path, "-run", f"{SECONDS + 300}s"], stdout=subprocess.PIPE,
                        env=dict(os.environ, GOGC="20"))
     url = lib.Lines(server.stdout).read().split()[1]
-    load = lib.start([path, "-load", url, "-c", "4", "-t", f"{SECONDS + WARM_UP + 10}s"],
+    load = lib.start([path, "-load", url, "-c", "4", "-t", f"{SECONDS + WARM_UP + 5}s"],
                      stdout=subprocess.PIPE)
     with lib.workdir() as directory:
         tracer = pauses.Tracer(server.pid, directory, ("-e", "alloc,stack,gc"))
