@@ -188,6 +188,11 @@ def test_one_cpu():
            f"{len(problems)} of {len(stops)} not named: {'; '.join(problems[:5])}")
 
 
+def test_locked():
+    """A goroutine that is tied to its thread stops in another way: it hands its P on."""
+    planted("nosplit", lib.DEFAULT_GO, "locked")()
+
+
 def test_threshold():
     """Who is late by less than is asked for is not told of."""
     with lib.workdir() as directory:
