@@ -188,7 +188,7 @@ def cycles_of(version, truth, pauses):
     one, tried in vain."""
     out = {}
     for pause in pauses:
-        out.setdefault(pause["cycle"], []).append(pause)
+        out.setdefault(pause.get("cycle", 0), []).append(pause)
     wanted = range(truth["first_cycle"] + 1, truth["first_cycle"] + 1 + len(truth["pause_ns"]))
     equal(sorted(out), list(wanted), f"numbers of the cycles, {version}")
     for number, one in out.items():
