@@ -33,6 +33,7 @@ from lib import equal, expect
 # between a probe and the runtime's nanotime makes it more: of so many durations one may be a stray.
 PROBE_NS, PROBE_SHARE, STRAYS = 5000, 0.05, 50
 TRUTH_TIMEOUT = 120
+FIRST = ["nice", "-n", "-19"]
 
 
 def minor(version):
@@ -43,13 +44,12 @@ def minor(version):
 class Target:
     """The gc target, which takes commands; see tests/targets/gc.
 
-    It comes before others on the CPUs, unless it is to share them: a thread that loses its CPU
-    between a probe and the nanotime beside it makes the two differ, and is nobody's error.
+    It comes before others on the CPUs: a thread that loses its CPU between a probe and the nanotime
+    beside it makes the two differ, and is nobody's error.
     """
 
-    def __init__(self, path, env=None, share=False):
-        command = [path] if share else ["nice", "-n", "-19", path]
-        self.child = lib.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def __init__(self, path, env=None):
+        self.child = lib.start([*FIRST, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, bufsize=0,
                                env=dict(os.environ, GOMAXPROCS="2", **(env or {})))
         self.lines = lib.Lines(self.child.stdout)
@@ -188,7 +188,7 @@ def cycles_of(version, truth, pauses):
     one, tried in vain."""
     out = {}
     for pause in pauses:
-        out.setdefault(pause["cycle"], []).append(pause)
+        out.setdefault(pause.get("cycle", 0), []).append(pause)
     wanted = range(truth["first_cycle"] + 1, truth["first_cycle"] + 1 + len(truth["pause_ns"]))
     equal(sorted(out), list(wanted), f"numbers of the cycles, {version}")
     for number, one in out.items():
