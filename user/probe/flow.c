@@ -12,39 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probe/flow.h"
+#include "probe/flow_parts.h"
 
-enum kind {
-	NONE = 0,			/* no instruction begins here */
-	INSIDE,				/* a byte of an instruction that began before */
-	PLAIN,				/* goes on with the next; calls too */
-	JUMP,
-	BRANCH,				/* jump or next */
-	RETURN,				/* leaves the function; jumps out of it too */
-	STOP,				/* ud2: the process ends here */
-};
-
-struct insn {
-	uint8_t kind;			/* enum kind */
-	uint8_t size;
-	bool emulated;
-	bool seen;			/* of the search at hand */
-	uint32_t target;		/* of a JUMP or BRANCH */
-};
-
-struct flow {
-	const uint8_t *code;
-	size_t len;
-	struct insn *at;		/* by offset */
-	uint32_t *todo;			/* offsets still to be looked at */
-	uint32_t ntodo;
-	uint32_t size;			/* end of the last instruction */
-	csh handle;
-	cs_insn *insn;
-	char *why;
-};
-
-static int refuse(const struct flow *f, uint32_t off, const char *what)
+int flow__refuse(const struct flow *f, uint32_t off, const char *what)
 {
 	snprintf(f->why, PROBE_WHY_MAX, "%s at +0x%x", what, off);
 	return -EINVAL;
@@ -120,22 +90,23 @@ static int decode(struct flow *f, uint32_t off)
 	enum kind kind;
 
 	if (!cs_disasm_iter(f->handle, &code, &left, &addr, f->insn))
-		return refuse(f, off, "bytes that are no instruction");
+		return flow__refuse(f, off, "bytes that are no instruction");
 	kind = classify(f);
 	if (kind == NONE)
-		return refuse(f, off, "a jump or trap that cannot be followed");
+		return flow__refuse(f, off, "a jump or trap that cannot be followed");
 	for (uint32_t i = 1; i < f->insn->size; i++) {
 		if (f->at[off + i].kind != NONE)
-			return refuse(f, off, "a jump into the middle of an instruction");
+			return flow__refuse(f, off, "a jump into the middle of an instruction");
 		f->at[off + i].kind = INSIDE;
 	}
 	*in = (struct insn){ .kind = (uint8_t)kind, .size = (uint8_t)f->insn->size };
 	in->emulated = is_emulated(f->code + off, in->size);
+	in->call = in_group(f, CS_GRP_CALL);
 	if (kind == JUMP || kind == BRANCH) {
 		target = (uint64_t)f->insn->detail->x86.operands[0].imm;
 		/* Out of the function by a jcc: possible, but not made by Go. */
 		if (target >= f->len && kind == BRANCH)
-			return refuse(f, off, "a conditional jump out of the function");
+			return flow__refuse(f, off, "a conditional jump out of the function");
 		if (target >= f->len)
 			in->kind = RETURN;
 		else
@@ -146,8 +117,7 @@ static int decode(struct flow *f, uint32_t off)
 	return 0;
 }
 
-/* The instructions that may follow. Returns their number. */
-static int successors(const struct insn *in, uint32_t off, uint32_t next[2])
+int flow__successors(const struct insn *in, uint32_t off, uint32_t next[2])
 {
 	int n = 0;
 
@@ -169,17 +139,17 @@ static int decode_all(struct flow *f)
 	while (f->ntodo) {
 		off = f->todo[--f->ntodo];
 		if (f->at[off].kind == INSIDE)
-			return refuse(f, off, "a jump into the middle of an instruction");
+			return flow__refuse(f, off, "a jump into the middle of an instruction");
 		err = decode(f, off);
 		if (err)
 			return err;
 		f->at[off].seen = true;
-		n = successors(&f->at[off], off, next);
+		n = flow__successors(&f->at[off], off, next);
 		for (int i = 0; i < n; i++) {
 			if (next[i] >= f->len)
-				return refuse(f, off, "code that runs past the function's end");
+				return flow__refuse(f, off, "code that runs past the function's end");
 			if (f->at[next[i]].kind == INSIDE)
-				return refuse(f, next[i], "a jump into the middle of an instruction");
+				return flow__refuse(f, next[i], "a jump into the middle of an instruction");
 			if (f->at[next[i]].kind == NONE && !f->at[next[i]].seen) {
 				f->at[next[i]].seen = true;
 				f->todo[f->ntodo++] = next[i];
@@ -189,7 +159,7 @@ static int decode_all(struct flow *f)
 	return 0;
 }
 
-static void put(struct flow *f, uint32_t off)
+void flow__put(struct flow *f, uint32_t off)
 {
 	if (!f->at[off].seen) {
 		f->at[off].seen = true;
@@ -197,11 +167,7 @@ static void put(struct flow *f, uint32_t off)
 	}
 }
 
-/*
- * Marks as seen what can be reached: from the entry, where without is an offset not to be passed, or
- * from behind the instruction at from. Returns whether a return is among it.
- */
-static bool search(struct flow *f, uint32_t from, bool behind, uint32_t without)
+bool flow__search(struct flow *f, uint32_t from, bool behind, uint32_t without)
 {
 	uint32_t next[2], off;
 	bool returns = false;
@@ -211,19 +177,20 @@ static bool search(struct flow *f, uint32_t from, bool behind, uint32_t without)
 		f->at[i].seen = false;
 	f->ntodo = 0;
 	if (behind) {
-		n = successors(&f->at[from], from, next);
+		n = flow__successors(&f->at[from], from, next);
 		for (int i = 0; i < n; i++)
-			put(f, next[i]);
+			if (next[i] != without)
+				flow__put(f, next[i]);
 	} else if (from != without) {
-		put(f, from);
+		flow__put(f, from);
 	}
 	while (f->ntodo) {
 		off = f->todo[--f->ntodo];
 		returns |= f->at[off].kind == RETURN;
-		n = successors(&f->at[off], off, next);
+		n = flow__successors(&f->at[off], off, next);
 		for (int i = 0; i < n; i++)
 			if (next[i] != without)
-				put(f, next[i]);
+				flow__put(f, next[i]);
 	}
 	return returns;
 }
@@ -231,9 +198,9 @@ static bool search(struct flow *f, uint32_t from, bool behind, uint32_t without)
 /* Is the instruction at off passed exactly once by whatever comes to a return? */
 static bool is_passed_once(struct flow *f, uint32_t off)
 {
-	if (search(f, 0, false, off))
+	if (flow__search(f, 0, false, off))
 		return false;
-	search(f, off, true, UINT32_MAX);
+	search(f, off, true, FLOW_NONE);
 	return !f->at[off].seen;
 }
 
@@ -241,7 +208,7 @@ static int find_end(struct flow *f, struct probe_flow_end *end)
 {
 	bool found = false;
 
-	if (!search(f, 0, false, UINT32_MAX)) {
+	if (!flow__search(f, 0, false, FLOW_NONE)) {
 		snprintf(f->why, PROBE_WHY_MAX, "it does not return");
 		return -EINVAL;
 	}
@@ -252,7 +219,7 @@ static int find_end(struct flow *f, struct probe_flow_end *end)
 			continue;
 		/* All that pass are on one line; the last one is that from which no other is reached. */
 		if (found) {
-			search(f, end->offset, true, UINT32_MAX);
+			search(f, end->offset, true, FLOW_NONE);
 			if (!f->at[off].seen)
 				continue;
 		}
@@ -267,7 +234,7 @@ static int find_end(struct flow *f, struct probe_flow_end *end)
 	return -EINVAL;
 }
 
-static void close_flow(struct flow *f)
+void flow__close(struct flow *f)
 {
 	free(f->todo);
 	free(f->at);
@@ -277,8 +244,7 @@ static void close_flow(struct flow *f)
 		cs_close(&f->handle);
 }
 
-/* Decodes the function. Close it in either case. */
-static int open_flow(struct flow *f, const uint8_t *code, size_t len, char *why)
+int flow__open(struct flow *f, const uint8_t *code, size_t len, char *why)
 {
 	*f = (struct flow){ .code = code, .len = len, .why = why };
 	if (!len || len > PROBE_FLOW_MAX) {
@@ -304,186 +270,10 @@ static int open_flow(struct flow *f, const uint8_t *code, size_t len, char *why)
 int probe_flow__end(const uint8_t *code, size_t len, struct probe_flow_end *end, char *why)
 {
 	struct flow f;
-	int err = open_flow(&f, code, len, why);
+	int err = flow__open(&f, code, len, why);
 
 	if (!err)
 		err = find_end(&f, end);
-	close_flow(&f);
-	return err;
-}
-
-/* What a conditional jump is known by in both encodings: the low four bits of its opcode. */
-static uint16_t condition(const struct flow *f, uint32_t off, bool taken)
-{
-	const uint8_t *b = f->code + off;
-
-	return (uint16_t)((taken ? GT_COND_TAKEN : GT_COND_NOT_TAKEN) |
-			  ((b[0] == 0x0f ? b[1] : b[0]) & 0xf));
-}
-
-/* Adds the way from the emulated instruction at off to the one at to. */
-static int add_exit(const struct flow *f, struct probe_flow_exit *exits, int *n, int max,
-		    uint32_t off, uint32_t to)
-{
-	const struct insn *in = &f->at[off];
-	uint16_t cond = GT_COND_ALWAYS;
-
-	if (in->kind == BRANCH && in->target != off + in->size)
-		cond = condition(f, off, in->target == to);
-	for (int i = 0; i < *n; i++) {
-		if (exits[i].offset != off)
-			continue;
-		/* Both ways lead to a return. */
-		if (exits[i].cond != cond)
-			exits[i].cond = GT_COND_ALWAYS;
-		return 0;
-	}
-	if (*n == max) {
-		snprintf(f->why, PROBE_WHY_MAX, "more than %d ways to its returns", max);
-		return -EINVAL;
-	}
-	exits[(*n)++] = (struct probe_flow_exit){ .offset = off, .cond = cond };
-	return 0;
-}
-
-/* All emulated instructions from which the code goes straight to the return at off. */
-static int exits_to(struct flow *f, uint32_t off, struct probe_flow_exit *exits, int *n, int max)
-{
-	uint32_t next[2], to;
-	int err = 0;
-
-	f->ntodo = 0;
-	put(f, off);
-	while (f->ntodo && !err) {
-		to = f->todo[--f->ntodo];
-		if (!to)
-			return refuse(f, off, "nothing that is emulated before the return");
-		for (uint32_t from = 0; from < f->len && !err; from++) {
-			if (f->at[from].kind <= INSIDE)
-				continue;
-			int nnext = successors(&f->at[from], from, next);
-
-			if (!(nnext > 0 && next[0] == to) && !(nnext > 1 && next[1] == to))
-				continue;
-			if (f->at[from].emulated)
-				err = add_exit(f, exits, n, max, from, to);
-			else if (f->at[from].kind == BRANCH)
-				err = refuse(f, from, "a conditional jump that is not emulated");
-			else
-				put(f, from);
-		}
-	}
-	return err;
-}
-
-int probe_flow__exits(const uint8_t *code, size_t len, struct probe_flow_exit *exits, int max,
-		      uint32_t *size, char *why)
-{
-	struct flow f;
-	int n = 0, err = open_flow(&f, code, len, why);
-
-	for (uint32_t off = 0; off < len && !err; off++)
-		f.at[off].seen = false;
-	for (uint32_t off = 0; off < len && !err; off++) {
-		if (f.at[off].kind != RETURN)
-			continue;
-		if (f.at[off].emulated)
-			err = add_exit(&f, exits, &n, max, off, off);
-		else
-			err = exits_to(&f, off, exits, &n, max);
-	}
-	*size = f.size;
-	close_flow(&f);
-	if (!err && !n) {
-		snprintf(why, PROBE_WHY_MAX, "it does not return");
-		err = -EINVAL;
-	}
-	return err ? err : n;
-}
-
-int probe_flow__returns(const uint8_t *code, size_t len, uint32_t *offsets, int max, uint32_t *size,
-			char *why)
-{
-	struct flow f;
-	int n = 0, err = open_flow(&f, code, len, why);
-
-	for (uint32_t off = 0; off < len && !err; off++) {
-		if (f.at[off].kind != RETURN)
-			continue;
-		if (n == max || code[off] != 0xc3)
-			err = refuse(&f, off, n == max ? "one return too many" : "a jump out of it");
-		else
-			offsets[n++] = off;
-	}
-	*size = f.size;
-	close_flow(&f);
-	if (!err && !n) {
-		snprintf(why, PROBE_WHY_MAX, "it does not return");
-		err = -EINVAL;
-	}
-	return err ? err : n;
-}
-
-/* How many instructions lead to the one at off. */
-static int count_ways(const struct flow *f, uint32_t off)
-{
-	uint32_t next[2];
-	int ways = 0;
-
-	for (uint32_t from = 0; from < f->len; from++) {
-		if (f->at[from].kind <= INSIDE)
-			continue;
-		for (int i = successors(&f->at[from], from, next) - 1; i >= 0; i--)
-			ways += next[i] == off;
-	}
-	return ways;
-}
-
-static bool calls(const struct flow *f, uint32_t off, uint64_t entry, uint64_t callee)
-{
-	int32_t rel;
-
-	if (f->at[off].kind != PLAIN || f->at[off].size != 5 || f->code[off] != 0xe8)
-		return false;
-	memcpy(&rel, f->code + off + 1, sizeof(rel));
-	return entry + off + 5 + (uint64_t)(int64_t)rel == callee;
-}
-
-static int find_call(struct flow *f, uint64_t entry, uint64_t callee, struct probe_flow_call *call)
-{
-	uint32_t off;
-	int n = 0;
-
-	for (off = 0; off < f->len; off++) {
-		if (f->at[off].kind > INSIDE && calls(f, off, entry, callee)) {
-			call->offset = off;
-			n++;
-		}
-	}
-	call->size = f->size;
-	if (n != 1) {
-		snprintf(f->why, PROBE_WHY_MAX, "%d calls where one was expected", n);
-		return -EINVAL;
-	}
-	for (off = call->offset + 5; off < f->len && count_ways(f, off) == 1;
-	     off += f->at[off].size) {
-		call->after = off;
-		if (f->at[off].emulated)
-			return 0;
-		if (f->at[off].kind != PLAIN)
-			break;
-	}
-	return refuse(f, call->offset, "nothing that is emulated behind the call");
-}
-
-int probe_flow__call(const uint8_t *code, size_t len, uint64_t entry, uint64_t callee,
-		     struct probe_flow_call *call, char *why)
-{
-	struct flow f;
-	int err = open_flow(&f, code, len, why);
-
-	if (!err)
-		err = find_call(&f, entry, callee, call);
-	close_flow(&f);
+	flow__close(&f);
 	return err;
 }
