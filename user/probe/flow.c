@@ -200,7 +200,7 @@ static bool is_passed_once(struct flow *f, uint32_t off)
 {
 	if (flow__search(f, 0, false, off))
 		return false;
-	search(f, off, true, FLOW_NONE);
+	flow__search(f, off, true, FLOW_NONE);
 	return !f->at[off].seen;
 }
 
