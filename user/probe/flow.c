@@ -219,7 +219,7 @@ static int find_end(struct flow *f, struct probe_flow_end *end)
 			continue;
 		/* All that pass are on one line; the last one is that from which no other is reached. */
 		if (found) {
-			search(f, end->offset, true, FLOW_NONE);
+			flow__search(f, end->offset, true, FLOW_NONE);
 			if (!f->at[off].seen)
 				continue;
 		}
