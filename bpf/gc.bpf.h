@@ -203,7 +203,7 @@ static __always_inline int restart_begin(struct pt_regs *ctx)
 	return 0;
 }
 
-static __always_inline int restart_end(struct pt_regs *ctx)
+static __always_inline int restart_end(struct pt_regs *ctx, __s32 result)
 {
 	__u32 slot = 0;
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
@@ -216,7 +216,7 @@ static __always_inline int restart_end(struct pt_regs *ctx)
 	}
 	stop.open = 0;
 	if (!p->restarted_ns)
-		p->restarted_ns = ctx->ax;
+		p->restarted_ns = result == GT_RESULT_AX ? ctx->ax : read_u64(ctx->sp + result);
 	p->head.kind = GT_EVENT_PAUSE;
 	p->head.size = sizeof(*p);
 	count(cpu->pauses_seen, 1);
@@ -249,6 +249,7 @@ static __noinline int signal_hit(struct pt_regs *ctx)
 	if (r->seq != volatile_of(stop.seq)) {
 		r->seq = volatile_of(stop.seq);
 		r->samples = 0;
+		r->yielded = 0;
 		r->first_ns = now;
 		r->faults = page_faults();
 		r->run_delay = task_field(cfg.task.run_delay);
@@ -267,6 +268,7 @@ static __noinline int signal_hit(struct pt_regs *ctx)
 	r->check[1] = w.check;
 	r->samples++;
 	r->last_ns = now;
+	volatile_of(stop.runner) = tid;
 	return 0;
 }
 
@@ -323,8 +325,43 @@ static __always_inline void describe_running(struct gt_late *late, const struct 
 	late->check = i ? r->check[1] : r->check[0];
 	late->cause = i ? r->cause[1] : r->cause[0];
 	late->samples = r->samples;
+}
+
+/* What only the thread itself can tell: this must be it. */
+static __always_inline void describe_self(struct gt_late *late, const struct running *r)
+{
 	late->faults = (__u32)(page_faults() - r->faults);
 	late->waited_ns = r->waited_ns + task_field(cfg.task.run_delay) - r->run_delay;
+}
+
+static __always_inline void send_late(struct gt_cpu *cpu, struct gt_late *late)
+{
+	late->head.kind = GT_EVENT_LATE;
+	late->head.size = sizeof(*late);
+	if (send(late, sizeof(*late)))
+		count(cpu->lates_lost, 1);
+}
+
+/*
+ * A thread that took no signal has not run in this stop: it was given the P of one that had. That is how
+ * a goroutine stops which is locked to its thread (stoplockedm), at a place without a probe: then the
+ * thread that took a signal last, and was not seen to stop, is told, up to that signal.
+ */
+static __noinline int tell_runner(__u64 begin)
+{
+	__u32 tid = volatile_of(stop.runner), slot = 0;
+	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
+	struct running *r = bpf_map_lookup_elem(&runners, &tid);
+	struct gt_late late = { .begin_ns = begin, .tid = tid, .seq = volatile_of(stop.seq) };
+
+	if (!cpu || !r || r->seq != late.seq || r->yielded || r->last_ns - begin < cfg.longer_ns)
+		return 0;
+	r->yielded = 1;
+	late.head.time_ns = r->last_ns;
+	describe_running(&late, r);
+	late.waited_ns = r->waited_ns;
+	send_late(cpu, &late);
+	return 0;
 }
 
 static __noinline int yield_hit(struct pt_regs *ctx, __u32 event)
@@ -338,23 +375,25 @@ static __noinline int yield_hit(struct pt_regs *ctx, __u32 event)
 	if (!cpu || !begin)
 		return 0;
 	volatile_of(stop.yield_ns) = now;
+	r = bpf_map_lookup_elem(&runners, &tid);
+	if (r)
+		r->yielded = 1;
 	if (now - begin < cfg.longer_ns || now < begin)
 		return 0;
-	late.head.kind = GT_EVENT_LATE;
-	late.head.size = sizeof(late);
 	late.head.time_ns = now;
 	late.begin_ns = begin;
 	late.seq = volatile_of(stop.seq);
 	late.tid = tid;
 	late.cause = GT_LOST_UNREADABLE;
 	late.flags = event == GT_SITE_YIELD_SYSCALL ? GT_LATE_SYSCALL : 0;
-	r = bpf_map_lookup_elem(&runners, &tid);
-	if (r && r->seq == late.seq && r->samples)
+	if (r && r->seq == late.seq && r->samples) {
 		describe_running(&late, r);
-	else
+		describe_self(&late, r);
+	} else {
+		tell_runner(begin);
 		describe_left(cpu, &late, ctx->r14, begin);
-	if (send(&late, sizeof(late)))
-		count(cpu->lates_lost, 1);
+	}
+	send_late(cpu, &late);
 	return 0;
 }
 
@@ -388,6 +427,7 @@ static __always_inline void begin_work(struct gt_pending *p, __u64 g0)
 {
 	__u64 m = read_u64(g0 + cfg.g_m);
 
+	p->owner = read_u64(m + cfg.m_curg);
 	p->timer = read_u64(m + cfg.m_p) + cfg.p_assist_time;
 	p->timer_ns = read_u64(p->timer);
 }
@@ -399,7 +439,7 @@ static __always_inline __u64 work_time(const struct gt_pending *p, __u64 now)
 	return own <= now - p->begin_ns ? own : whole;
 }
 
-static __noinline int delay_begin(struct pt_regs *ctx, __u32 kind)
+static __noinline int delay_begin(struct pt_regs *ctx, __u32 kind, bool in_frame)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slot = 0;
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
@@ -419,7 +459,7 @@ static __noinline int delay_begin(struct pt_regs *ctx, __u32 kind)
 		if (outer)
 			count(cpu->delays_unended, 1);
 		count(cpu->delays_seen, 1);
-		if (kind == GT_DELAY_SWEEP)
+		if (in_frame)
 			begin_at_frame(&w, ctx->bp);
 		p.cause = keep_stack(cpu, &w);
 		p.stack = w.id;
@@ -536,7 +576,7 @@ static __always_inline bool goes(const struct pt_regs *ctx, __u32 cond)
 	return taken == ((cond & GT_COND_TAKEN) != 0);
 }
 
-static __always_inline int gc_event(struct pt_regs *ctx, __u32 event)
+static __always_inline int gc_event(struct pt_regs *ctx, __u32 event, __u32 flags, __s32 result)
 {
 	switch (event) {
 	case GT_SITE_STOP:
@@ -548,7 +588,7 @@ static __always_inline int gc_event(struct pt_regs *ctx, __u32 event)
 	case GT_SITE_RESTART:
 		return restart_begin(ctx);
 	case GT_SITE_RESTARTED:
-		return restart_end(ctx);
+		return restart_end(ctx, result);
 	case GT_SITE_YIELD:
 	case GT_SITE_YIELD_SYSCALL:
 		return yield_hit(ctx, event);
@@ -556,13 +596,14 @@ static __always_inline int gc_event(struct pt_regs *ctx, __u32 event)
 		return signal_hit(ctx);
 	default:
 		return event >= GT_SITE_END ? delay_end(ctx, event - GT_SITE_END)
-					    : delay_begin(ctx, event - GT_SITE_BEGIN);
+					    : delay_begin(ctx, event - GT_SITE_BEGIN,
+							  flags & GT_SITE_IN_FRAME);
 	}
 }
 
 static __always_inline int gc_hit(struct pt_regs *ctx)
 {
-	__u32 slot = 0, event, cond;
+	__u32 slot = 0, event, cond, flags;
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
 	__u32 i = (__u32)((ctx->ip * cfg.site_mul) >> (64 - GT_SITE_BITS));
 
@@ -570,12 +611,13 @@ static __always_inline int gc_hit(struct pt_regs *ctx)
 	i &= GT_SITES - 1;
 	event = cfg.sites[i].event;
 	cond = cfg.sites[i].cond;
+	flags = cfg.sites[i].flags;
 	if (!cpu || cfg.sites[i].addr != ctx->ip)
 		return 0;
 	count(cpu->gc_hits, 1);
 	if (cond != GT_COND_ALWAYS && !goes(ctx, cond))
 		return 0;
-	return gc_event(ctx, event);
+	return gc_event(ctx, event, flags, cfg.sites[i].result);
 }
 
 #endif /* GOTRACE_GC_BPF_H */

@@ -70,6 +70,7 @@ struct running {
 	__u64 stack[2], check[2];	/* of the signal before the last one, and of the last one */
 	__u32 cause[2];
 	__u32 seq, samples;
+	__u32 yielded, pad;		/* it has stopped since */
 	__u64 faults, run_delay;	/* of its whole life, by the first signal */
 	__u64 waited_ns;		/* before that */
 };
@@ -127,6 +128,7 @@ struct gt_stop {
 	__u64 yield_ns;			/* when the last thread stopped */
 	__u32 open;			/* begun and not yet ended */
 	__u32 seq;
+	__u32 runner, pad;		/* the thread that took a signal last */
 	struct gt_pause pause;		/* what is known of it */
 };
 

@@ -112,7 +112,7 @@ static int add_point(const struct target *self, struct probe_plan *plan, const c
 		return -ENOENT;
 	plan->npoints++;
 	p->prog = prog;
-	p->event = event;
+	p->site.event = event;
 	p->vaddr = vaddr;
 	p->offset = vaddr - map->start + map->offset;
 	snprintf(p->func, sizeof(p->func), "gotrace_hits");

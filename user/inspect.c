@@ -82,8 +82,8 @@ static void print_plan(const struct probe_plan *plan, const char *event, bool ve
 		else
 			printf("  %-40s +0x%-3" PRIx64 " offset 0x%-8" PRIx64 " %s%s\n", p->func,
 			       p->vaddr - p->entry, p->offset,
-			       p->prog == PROBE_GC ? event_name(p->event) : site_names[p->prog],
-			       cond_name(p->cond));
+			       p->prog == PROBE_GC ? event_name(p->site.event) : site_names[p->prog],
+			       cond_name(p->site.cond));
 		if (verbose || p->why[0])
 			print_bytes(p);
 	}

@@ -43,10 +43,17 @@ enum gt_site_event {
 #define GT_COND_TAKEN	  0x10
 #define GT_COND_NOT_TAKEN 0x20
 
+/* The function's own frame has been made. */
+#define GT_SITE_IN_FRAME 1
+
+#define GT_RESULT_AX (-1)
+
 struct gt_site {
 	__gt_u64 addr;			/* in the process; 0: none */
-	__gt_u32 event;			/* enum gt_site_event */
-	__gt_u32 cond;
+	__gt_u16 event;			/* enum gt_site_event */
+	__gt_u16 cond;			/* GT_COND_ */
+	__gt_u16 flags;			/* GT_SITE_IN_FRAME */
+	__gt_s16 result;		/* where a result is: GT_RESULT_AX, or above the stack pointer */
 };
 
 /* Slot of an address: the top bits of (address * site_mul), which makes them all different. */

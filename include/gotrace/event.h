@@ -61,10 +61,12 @@
 #ifndef __bpf__
 #include <stdint.h>
 typedef uint16_t __gt_u16;
+typedef int16_t __gt_s16;
 typedef uint32_t __gt_u32;
 typedef uint64_t __gt_u64;
 #else
 typedef __u16 __gt_u16;
+typedef __s16 __gt_s16;
 typedef __u32 __gt_u32;
 typedef __u64 __gt_u64;
 #endif

@@ -30,7 +30,10 @@ struct function {
 	uint8_t code[48];
 	size_t len;
 	int n;				/* exits; -1: refused */
-	struct probe_flow_exit exits[EXITS];
+	struct {
+		uint32_t offset;
+		uint16_t cond;
+	} exits[EXITS];
 };
 
 static const struct function functions[] = {
@@ -61,10 +64,10 @@ static const struct function functions[] = {
 	  29, -1, { { 0, 0 } } },
 };
 
-static bool has_exit(const struct probe_flow_exit *exits, int n, struct probe_flow_exit e)
+static bool has_exit(const struct probe_flow_exit *exits, int n, uint32_t offset, uint16_t cond)
 {
 	for (int i = 0; i < n; i++)
-		if (exits[i].offset == e.offset && exits[i].cond == e.cond)
+		if (exits[i].offset == offset && exits[i].cond == cond)
 			return true;
 	return false;
 }
@@ -88,7 +91,7 @@ static void test_functions(void **state)
 		assert_int_equal(n, f->n);
 		assert_true(size > 0 && size <= f->len);
 		for (int k = 0; k < n; k++)
-			assert_true(has_exit(exits, n, f->exits[k]));
+			assert_true(has_exit(exits, n, f->exits[k].offset, f->exits[k].cond));
 	}
 }
 
@@ -230,6 +233,61 @@ static int walk(const struct random *r, const struct probe_flow_exit *exits, int
 	return -1;
 }
 
+/* The same from span's begin: how often it was passed, and its ends after that. */
+static int walk_span(const struct random *r, const struct probe_flow_span *span, int *begun)
+{
+	int passed = 0, i = 0;
+
+	*begun = span->begin == 0;
+	for (int steps = 0; steps < 200; steps++) {
+		bool taken = rand() % 2;
+
+		if (r->piece[i] == RET)
+			return passed;
+		*begun += span->begin && r->at[i] == span->begin;
+		for (int k = 0; k < span->nends && *begun; k++) {
+			if (span->ends[k].offset != r->at[i])
+				continue;
+			if (span->ends[k].cond == GT_COND_ALWAYS ||
+			    span->ends[k].cond == (taken ? TAKEN(E) : NOT(E)))
+				passed++;
+		}
+		if (r->piece[i] == JMP || (r->piece[i] == JCC && taken))
+			i = r->target[i];
+		else
+			i++;
+		/* Functions do not go back to their entry once they have begun. */
+		if (!i)
+			return -1;
+	}
+	return -1;
+}
+
+static void test_random_spans(void **state)
+{
+	struct probe_flow_span span;
+	char why[PROBE_WHY_MAX];
+	struct random r;
+	int late = 0, begun, passed;
+
+	(void)state;
+	srand(11);
+	for (int i = 0; i < 20000; i++) {
+		make_random(&r);
+		if (probe_flow__span(r.code, r.len, true, &span, why))
+			continue;
+		late += span.begin != 0;
+		for (int k = 0; k < 20; k++) {
+			passed = walk_span(&r, &span, &begun);
+			if (passed < 0)
+				continue;
+			assert_in_range(begun, 0, 1);
+			assert_int_equal(passed, begun);
+		}
+	}
+	assert_true(late > 200);
+}
+
 static void test_random(void **state)
 {
 	struct probe_flow_exit exits[EXITS];
@@ -257,6 +315,77 @@ static void test_random(void **state)
 	assert_true(found > 500 && returned > 5000);
 }
 
+struct result {
+	const char *what;
+	uint8_t code[48];
+	size_t len;
+	int32_t result;			/* of its only exit */
+};
+
+static void test_results(void **state)
+{
+	static const struct result results[] = {
+		{ "nop; mov 0x28(%rsp),%rax; add $0x58,%rsp; pop %rbp; ret",
+		  { 0x90, 0x48, 0x8b, 0x44, 0x24, 0x28, 0x48, 0x83, 0xc4, 0x58, 0x5d, 0xc3 }, 12, 0x28 },
+		{ "call; mov 0x28(%rsp),%rax; add $0x58,%rsp; ret",
+		  { CALL, 0x48, 0x8b, 0x44, 0x24, 0x28, 0x48, 0x83, 0xc4, 0x58, 0xc3 }, 15, 0x28 },
+		{ "nop; ret", { 0x90, 0xc3 }, 2, PROBE_RESULT_AX },
+		{ "nop; add $0x58,%rsp; pop %rbp; ret", { 0x90, 0x48, 0x83, 0xc4, 0x58, 0x5d, 0xc3 }, 7,
+		  PROBE_RESULT_AX },
+		{ "call; ret: not yet made", { CALL, 0xc3 }, 6, PROBE_RESULT_UNKNOWN },
+		{ "nop; mov %rcx,%rax; ret", { 0x90, MOV, 0xc3 }, 5, PROBE_RESULT_UNKNOWN },
+		{ "nop; xor %eax,%eax; ret", { 0x90, 0x31, 0xc0, 0xc3 }, 4, PROBE_RESULT_UNKNOWN },
+		{ "nop; mov 0x28(%rax),%rax; ret", { 0x90, 0x48, 0x8b, 0x40, 0x28, 0xc3 }, 6,
+		  PROBE_RESULT_UNKNOWN },
+		{ "nop; mov %rcx,0x28(%rsp); mov 0x28(%rsp),%rax; ret",
+		  { 0x90, 0x48, 0x89, 0x4c, 0x24, 0x28, 0x48, 0x8b, 0x44, 0x24, 0x28, 0xc3 }, 12,
+		  PROBE_RESULT_UNKNOWN },
+		{ "nop; movq $-1,0x10(%r14); mov 0x30(%rsp),%rax; ret",
+		  { 0x90, 0x49, 0xc7, 0x46, 0x10, 0xff, 0xff, 0xff, 0xff, 0x48, 0x8b, 0x44, 0x24, 0x30,
+		    0xc3 }, 15, 0x30 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
+		struct probe_flow_exit exits[EXITS];
+		char why[PROBE_WHY_MAX] = "";
+		uint32_t size = 0;
+
+		print_message("%s\n", results[i].what);
+		assert_int_equal(probe_flow__exits(results[i].code, results[i].len, exits, EXITS,
+						   &size, why), 1);
+		assert_int_equal(exits[0].result, results[i].result);
+	}
+}
+
+/* push; je 1: called in vain; jne 1: likewise; call, call; jmp 2; 1, 2: add; pop; ret */
+static const uint8_t vain[] = {
+	0x55, 0x74, 0x0e, 0x75, 0x0c, CALL, CALL, 0xeb, 0x06, 0x48, 0x83, 0xc4, 0x08, 0x5d, 0xc3, 0x48, 0x83,
+	0xc4, 0x08, 0x5d, 0xc3,
+};
+
+static void test_span(void **state)
+{
+	/* The tests, then a way that goes round: a begin there might be passed twice. */
+	static const uint8_t round[] = { 0x55, 0x74, 0x04, 0x90, 0x75, 0xfd, 0xc3, 0xc3 };
+	struct probe_flow_span span = { 0 };
+	char why[PROBE_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(probe_flow__span(vain, sizeof(vain), true, &span, why), 0);
+	assert_int_equal(span.begin, 5);
+	assert_int_equal(span.nends, 1);
+	assert_int_equal(span.ends[0].offset, 15);
+	assert_int_equal(span.ends[0].cond, GT_COND_ALWAYS);
+	/* From the entry on, both tests are ends as well. */
+	assert_int_equal(probe_flow__span(vain, sizeof(vain), false, &span, why), 0);
+	assert_int_equal(span.begin, 0);
+	assert_int_equal(span.nends, 3);
+	assert_int_equal(probe_flow__span(round, sizeof(round), true, &span, why), 0);
+	assert_int_equal(span.begin, 0);
+	assert_true(probe_flow__span(vain, 8, true, &span, why) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +393,9 @@ int main(void)
 		cmocka_unit_test(test_returns),
 		cmocka_unit_test(test_call),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_random_spans),
+		cmocka_unit_test(test_results),
+		cmocka_unit_test(test_span),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,10 +222,20 @@ static int add_late(struct collect *c, const struct gt_late *l)
 		.samples = l->samples,
 		.faults = l->faults,
 	};
-	int err = out.stack ? collect__stack(c, c->events.model, out.stack) : 0;
+	struct collect_events *e = &c->events;
+	int err = out.stack ? collect__stack(c, e->model, out.stack) : 0;
 
 	judge(l, &out);
-	return err ? err : model__add_late(c->events.model, &out);
+	/*
+	 * A thread that was not seen to run in this stop has only been late since the one before it
+	 * stopped, and handed its P on; that one decides if its part was larger.
+	 */
+	if (!out.sampled && e->late_seq == out.seq &&
+	    out.stopped_ns - e->late_stopped_ns < e->late_stopped_ns - l->begin_ns)
+		return err;
+	e->late_seq = out.seq;
+	e->late_stopped_ns = out.stopped_ns;
+	return err ? err : model__add_late(e->model, &out);
 }
 
 /* What no program of ours writes is left alone: its size says where the next one is. */

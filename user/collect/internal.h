@@ -12,6 +12,8 @@ struct collect_events {
 	int err;
 	uint64_t longer_ns;
 	uint32_t seq, cycle;		/* of the pause before; 0: none yet */
+	uint32_t late_seq;		/* of the late thread before, and when it stopped */
+	uint64_t late_stopped_ns;
 	bool cycles_wrong;		/* what was taken for work.cycles does not count cycles */
 	uint64_t aged;			/* begins given up */
 	uint64_t sweeps_cut;		/* under way when sweeping was no longer to be watched */

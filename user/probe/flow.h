@@ -7,6 +7,7 @@
 #ifndef GOTRACE_PROBE_FLOW_H
 #define GOTRACE_PROBE_FLOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,10 +40,15 @@ struct probe_flow_end {
  */
 int probe_flow__end(const uint8_t *code, size_t len, struct probe_flow_end *end, char *why);
 
+/* Where an exit's function has its result. */
+#define PROBE_RESULT_AX	     (-1)	/* in AX already */
+#define PROBE_RESULT_UNKNOWN (-2)
+
 /* An emulated instruction and, of a conditional jump, the way it must go: GT_COND_ of config.h. */
 struct probe_flow_exit {
 	uint32_t offset;		/* from the function's entry */
 	uint16_t cond;
+	int32_t result;			/* PROBE_RESULT_, or where it lies above the stack pointer */
 };
 
 /*
@@ -55,6 +61,30 @@ struct probe_flow_exit {
  */
 int probe_flow__exits(const uint8_t *code, size_t len, struct probe_flow_exit *exits, int max,
 		      uint32_t *size, char *why);
+
+#define PROBE_FLOW_ENDS 16
+
+struct probe_flow_span {
+	uint32_t begin;			/* of the instruction; 0: there is none, take probe_site__find()'s */
+	struct probe_flow_exit ends[PROBE_FLOW_ENDS];
+	int nends;
+	uint32_t size;			/* as above */
+};
+
+/*
+ * From where a function has decided that there is something to do, to its ends. Many functions look
+ * first whether they are called in vain, and return: the begin is an emulated instruction behind these
+ * tests, which are conditional jumps from which the code goes straight to a return, before any call;
+ * it is passed once at most, and the function's frame is made by then. The ends are those that can be
+ * reached from the begin (or from the entry, where there is none): one instruction if every way from
+ * there to a return passes it once and little is done behind it, otherwise as probe_flow__exits() has
+ * them. Ways back to the entry are not gone: they are the stack check's new start, and what seems to
+ * follow a call that does not return.
+ *
+ * 0, -EINVAL or -ENOMEM as above.
+ */
+int probe_flow__span(const uint8_t *code, size_t len, bool late, struct probe_flow_span *span,
+		     char *why);
 
 /* The returns themselves: where results are in registers. Single-stepped, so for rare calls only. */
 int probe_flow__returns(const uint8_t *code, size_t len, uint32_t *offsets, int max, uint32_t *size,

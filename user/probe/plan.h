@@ -36,7 +36,7 @@ struct probe_point {
 	uint64_t offset;		/* the probe's offset in the file */
 	uint8_t bytes[PROBE_BYTES];	/* the function's first bytes, for people */
 	uint32_t nbytes;
-	uint16_t event, cond;		/* of PROBE_GC: enum gt_site_event, GT_COND_ */
+	struct gt_site site;		/* of PROBE_GC; without its address */
 	bool spare;			/* may be taken out before the others: probe__detach_spare() */
 	uint32_t proven;		/* bytes from the entry on that must be in memory as in the file */
 	char why[PROBE_WHY_MAX];	/* not "": refused, and why */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where the collector is watched. Most functions here have several returns and none of them an
- * instruction that all ways pass, so their ends are sets of instructions (probe/flow.h); the two that
- * hand over results are probed on the return itself, which is dear, and rare.
+ * Where the collector is watched. Most functions here have several returns and no one instruction that
+ * all ways pass, so their ends are sets of instructions (probe/flow.h).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,34 +11,35 @@
 #include "probe/flow.h"
 #include "probe/plan_parts.h"
 
-#define ENDS_MAX 16
-
 struct part {
 	const char *what;		/* for people */
 	const char *func[2];		/* the name, and that of other versions */
 	uint16_t begin;			/* enum gt_site_event */
 	uint16_t end;			/* 0: none */
+	bool late;			/* calls that find nothing to do do not count */
 	const char *caller;		/* in which a profile-guided build might have inlined it */
 };
 
 static const struct part delays[] = {
 	{ "mark assists", { "runtime.gcAssistAlloc" }, GT_SITE_BEGIN + GT_DELAY_ASSIST,
-	  GT_SITE_END + GT_DELAY_ASSIST, "runtime.mallocgc" },
+	  GT_SITE_END + GT_DELAY_ASSIST, true, "runtime.mallocgc" },
 	{ "the work of mark assists", { "runtime.gcAssistAlloc1" }, GT_SITE_BEGIN + GT_DELAY_WORK,
-	  GT_SITE_END + GT_DELAY_WORK, "runtime.gcAssistAlloc" },
+	  GT_SITE_END + GT_DELAY_WORK, true, "runtime.gcAssistAlloc" },
+	/* Its argument, what set it off, is in a register at its first instructions only. */
 	{ "starts of GC cycles", { "runtime.gcStart" }, GT_SITE_BEGIN + GT_DELAY_GC_START,
-	  GT_SITE_END + GT_DELAY_GC_START, "runtime.mallocgc" },
+	  GT_SITE_END + GT_DELAY_GC_START, false, "runtime.mallocgc" },
 	{ "ragged barriers", { "runtime.forEachPInternal", "runtime.forEachP" },
-	  GT_SITE_BEGIN + GT_DELAY_BARRIER, GT_SITE_END + GT_DELAY_BARRIER, "runtime.gcMarkDone" },
+	  GT_SITE_BEGIN + GT_DELAY_BARRIER, GT_SITE_END + GT_DELAY_BARRIER, false,
+	  "runtime.gcMarkDone" },
 };
 
 static const struct part yields[] = {
-	{ "threads that stop", { "runtime.gcstopm" }, GT_SITE_YIELD, 0, "runtime.schedule" },
-	{ "what late threads ran", { "runtime.doSigPreempt" }, GT_SITE_SIGNAL, 0,
+	{ "threads that stop", { "runtime.gcstopm" }, GT_SITE_YIELD, 0, false, "runtime.schedule" },
+	{ "what late threads ran", { "runtime.doSigPreempt" }, GT_SITE_SIGNAL, 0, false,
 	  "runtime.sighandler" },
 	{ "threads that stop in system calls",
 	  { "runtime.entersyscallHandleGCWait", "runtime.entersyscall_gcwait" },
-	  GT_SITE_YIELD_SYSCALL, 0, "runtime.reentersyscall" },
+	  GT_SITE_YIELD_SYSCALL, 0, false, "runtime.reentersyscall" },
 };
 
 /* The name under which this Go has the function; NULL: under none. */
@@ -53,7 +53,7 @@ static const char *find(const struct gobin *gb, const struct part *part, struct 
 
 /* A point of the collector's program at offset of func; proven bytes must be in memory as in the file. */
 static int add_site(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
-		    uint32_t offset, uint16_t event, uint16_t cond, uint32_t proven)
+		    uint32_t offset, struct gt_site site, uint32_t proven)
 {
 	const uint8_t *code;
 	size_t len = 0;
@@ -62,8 +62,7 @@ static int add_site(struct probe_plan *plan, const struct gobin *gb, const struc
 	if (!p || !code)
 		return -ENOTSUP;
 	p->prog = PROBE_GC;
-	p->event = event;
-	p->cond = cond;
+	p->site = site;
 	p->proven = proven;
 	if (plan__place(gb, p, offset))
 		return -ENOTSUP;
@@ -92,6 +91,7 @@ static const uint8_t *code_of(const struct gobin *gb, const struct gobin_func *f
 static int add_begin(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
 		     uint16_t event, char *why)
 {
+	struct gt_site at = { .event = event };
 	struct probe_site site = { 0 };
 	size_t len;
 	const uint8_t *code = code_of(gb, func, &len, why);
@@ -99,38 +99,61 @@ static int add_begin(struct probe_plan *plan, const struct gobin *gb, const stru
 	if (!code || probe_site__find(code, len, func->entry, &site, why))
 		return -ENOTSUP;
 	/* The stack check's jump, taken, leads to a new start; its condition is below or equal, 6. */
-	return add_site(plan, gb, func, site.offset, event,
-			site.kind == PROBE_SITE_CHECK ? GT_COND_NOT_TAKEN | 6 : GT_COND_ALWAYS,
-			site.offset + 1);
+	if (site.kind == PROBE_SITE_CHECK)
+		at.cond = GT_COND_NOT_TAKEN | 6;
+	return add_site(plan, gb, func, site.offset, at, site.offset + 1);
 }
 
-static int add_exits(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
-		     uint16_t event, char *why)
+/* A part's begin and its ends. */
+static int add_span(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
+		    const struct part *part, char *why)
 {
-	struct probe_flow_exit exits[ENDS_MAX];
-	uint32_t size;
+	const struct gt_site begin = { .event = part->begin, .flags = GT_SITE_IN_FRAME };
+	struct probe_flow_span span;
 	size_t len;
 	const uint8_t *code = code_of(gb, func, &len, why);
-	int n = code ? probe_flow__exits(code, len, exits, ENDS_MAX, &size, why) : -ENOTSUP;
+	int err;
 
-	for (int i = 0; i < n; i++)
-		if (add_site(plan, gb, func, exits[i].offset, event, exits[i].cond, size))
-			return -ENOTSUP;
-	return n < 0 ? -ENOTSUP : 0;
+	if (!code || probe_flow__span(code, len, part->late, &span, why))
+		return -ENOTSUP;
+	err = span.begin ? add_site(plan, gb, func, span.begin, begin, span.size)
+			 : add_begin(plan, gb, func, part->begin, why);
+	for (int i = 0; i < span.nends && !err; i++) {
+		const struct gt_site end = { .event = part->end, .cond = span.ends[i].cond };
+
+		err = add_site(plan, gb, func, span.ends[i].offset, end, span.size);
+	}
+	return err;
 }
 
-static int add_returns(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
-		       uint16_t event, char *why)
+/*
+ * The ends of a function with its result: before its returns where it is known to be by then, or else
+ * on the returns themselves, which are single-stepped.
+ */
+static int add_result(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
+		      uint16_t event, char *why)
 {
-	uint32_t returns[ENDS_MAX], size;
+	struct probe_flow_exit exits[PROBE_FLOW_ENDS];
+	uint32_t returns[PROBE_FLOW_ENDS], size;
+	struct gt_site at = { .event = event, .result = GT_RESULT_AX };
 	size_t len;
 	const uint8_t *code = code_of(gb, func, &len, why);
-	int n = code ? probe_flow__returns(code, len, returns, ENDS_MAX, &size, why) : -ENOTSUP;
+	int n = code ? probe_flow__exits(code, len, exits, PROBE_FLOW_ENDS, &size, why) : 0, err = 0;
+	bool known = n > 0;
 
 	for (int i = 0; i < n; i++)
-		if (add_site(plan, gb, func, returns[i], event, GT_COND_ALWAYS, size))
-			return -ENOTSUP;
-	return n < 0 ? -ENOTSUP : 0;
+		known = known && exits[i].result != PROBE_RESULT_UNKNOWN && exits[i].result <= INT16_MAX;
+	for (int i = 0; i < n && known && !err; i++) {
+		at.cond = exits[i].cond;
+		at.result = (int16_t)exits[i].result;
+		err = add_site(plan, gb, func, exits[i].offset, at, size);
+	}
+	if (!code || known)
+		return code ? err : -ENOTSUP;
+	n = probe_flow__returns(code, len, returns, PROBE_FLOW_ENDS, &size, why);
+	for (int i = 0; i < n && !err; i++)
+		err = add_site(plan, gb, func, returns[i], at, size);
+	return n < 0 ? -ENOTSUP : err;
 }
 
 /* Takes back the points from n on, and says what goes without them. */
@@ -159,9 +182,8 @@ static void add_part(const struct gobin *gb, struct probe_plan *plan, const stru
 		snprintf(why, sizeof(why), "%s is inlined into %s", name, part->caller);
 		err = -ENOTSUP;
 	} else {
-		err = add_begin(plan, gb, &f, part->begin, why);
-		if (!err && part->end)
-			err = add_exits(plan, gb, &f, part->end, why);
+		err = part->end ? add_span(plan, gb, &f, part, why)
+				: add_begin(plan, gb, &f, part->begin, why);
 	}
 	if (err)
 		leave_out(plan, n, part->what, why);
@@ -173,6 +195,8 @@ static void add_part(const struct gobin *gb, struct probe_plan *plan, const stru
  */
 static void add_sweep(const struct gobin *gb, struct probe_plan *plan)
 {
+	const struct gt_site begin = { .event = GT_SITE_BEGIN + GT_DELAY_SWEEP, .flags = GT_SITE_IN_FRAME };
+	const struct gt_site end = { .event = GT_SITE_END + GT_DELAY_SWEEP };
 	struct probe_flow_call call = { 0 };
 	struct gobin_func f, sweepone;
 	char why[PROBE_WHY_MAX] = "";
@@ -186,10 +210,8 @@ static void add_sweep(const struct gobin *gb, struct probe_plan *plan)
 	} else {
 		code = code_of(gb, &f, &len, why);
 		if (code && !probe_flow__call(code, len, f.entry, sweepone.entry, &call, why) &&
-		    !add_site(plan, gb, &f, call.offset, GT_SITE_BEGIN + GT_DELAY_SWEEP,
-			      GT_COND_ALWAYS, call.size))
-			err = add_site(plan, gb, &f, call.after, GT_SITE_END + GT_DELAY_SWEEP,
-				       GT_COND_ALWAYS, call.size);
+		    !add_site(plan, gb, &f, call.offset, begin, call.size))
+			err = add_site(plan, gb, &f, call.after, end, call.size);
 	}
 	if (err)
 		leave_out(plan, n, "sweeping", why);
@@ -214,11 +236,11 @@ static int plan_pauses(const struct gobin *gb, struct probe_plan *plan)
 	}
 	err = add_begin(plan, gb, &f[0], GT_SITE_STOP, plan->why);
 	if (!err && gobin__info(gb)->minor < 23)
-		err = add_returns(plan, gb, &f[0], GT_SITE_STOPPED, plan->why);
+		err = add_result(plan, gb, &f[0], GT_SITE_STOPPED, plan->why);
 	if (!err)
 		err = add_begin(plan, gb, &f[1], GT_SITE_RESTART, plan->why);
 	if (!err)
-		err = add_returns(plan, gb, &f[1], GT_SITE_RESTARTED, plan->why);
+		err = add_result(plan, gb, &f[1], GT_SITE_RESTARTED, plan->why);
 	return err;
 }
 
@@ -256,7 +278,8 @@ static bool fill_sites(const struct probe_plan *plan, uint64_t bias, uint64_t mu
 			continue;
 		if (site->addr)
 			return false;
-		*site = (struct gt_site){ p->vaddr + bias, p->event, p->cond };
+		*site = p->site;
+		site->addr = p->vaddr + bias;
 	}
 	return true;
 }
