@@ -347,14 +347,18 @@ static __always_inline void send_late(struct gt_cpu *cpu, struct gt_late *late)
  * a goroutine stops which is locked to its thread (stoplockedm), at a place without a probe: then the
  * thread that took a signal last, and was not seen to stop, is told, up to that signal.
  */
-static __noinline int tell_runner(__u64 begin)
+static __noinline int tell_runner(void)
 {
-	__u32 tid = volatile_of(stop.runner), slot = 0;
+	__u32 self = (__u32)bpf_get_current_pid_tgid(), tid = volatile_of(stop.runner), slot = 0;
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
-	struct running *r = bpf_map_lookup_elem(&runners, &tid);
+	struct running *r = bpf_map_lookup_elem(&runners, &self);
+	__u64 begin = volatile_of(stop.begin_ns);
 	struct gt_late late = { .begin_ns = begin, .tid = tid, .seq = volatile_of(stop.seq) };
 
-	if (!cpu || !r || r->seq != late.seq || r->yielded || r->last_ns - begin < cfg.longer_ns)
+	if (!cpu || !begin || (r && r->seq == late.seq))
+		return 0;
+	r = bpf_map_lookup_elem(&runners, &tid);
+	if (!r || r->seq != late.seq || r->yielded || r->last_ns - begin < cfg.longer_ns)
 		return 0;
 	r->yielded = 1;
 	late.head.time_ns = r->last_ns;
@@ -390,7 +394,6 @@ static __noinline int yield_hit(struct pt_regs *ctx, __u32 event)
 		describe_running(&late, r);
 		describe_self(&late, r);
 	} else {
-		tell_runner(begin);
 		describe_left(cpu, &late, ctx->r14, begin);
 	}
 	send_late(cpu, &late);
@@ -591,6 +594,7 @@ static __always_inline int gc_event(struct pt_regs *ctx, __u32 event, __u32 flag
 		return restart_end(ctx, result);
 	case GT_SITE_YIELD:
 	case GT_SITE_YIELD_SYSCALL:
+		tell_runner();
 		return yield_hit(ctx, event);
 	case GT_SITE_SIGNAL:
 		return signal_hit(ctx);

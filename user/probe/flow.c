@@ -179,7 +179,7 @@ bool flow__search(struct flow *f, uint32_t from, bool behind, uint32_t without)
 	if (behind) {
 		n = flow__successors(&f->at[from], from, next);
 		for (int i = 0; i < n; i++)
-			if (next[i] != without)
+			if (next[i] != without && next[i] != f->closed)
 				flow__put(f, next[i]);
 	} else if (from != without) {
 		flow__put(f, from);
@@ -189,7 +189,7 @@ bool flow__search(struct flow *f, uint32_t from, bool behind, uint32_t without)
 		returns |= f->at[off].kind == RETURN;
 		n = flow__successors(&f->at[off], off, next);
 		for (int i = 0; i < n; i++)
-			if (next[i] != without)
+			if (next[i] != without && next[i] != f->closed)
 				flow__put(f, next[i]);
 	}
 	return returns;
@@ -246,7 +246,7 @@ void flow__close(struct flow *f)
 
 int flow__open(struct flow *f, const uint8_t *code, size_t len, char *why)
 {
-	*f = (struct flow){ .code = code, .len = len, .why = why };
+	*f = (struct flow){ .code = code, .len = len, .why = why, .closed = FLOW_NONE };
 	if (!len || len > PROBE_FLOW_MAX) {
 		snprintf(why, PROBE_WHY_MAX, "%zu bytes of code; expected 1 to %d", len,
 			 PROBE_FLOW_MAX);

@@ -249,7 +249,7 @@ static uint32_t late_begin(struct flow *f, const struct probe_flow_exit *exits, 
 			return 0;
 	}
 	if (begin)
-		flow__search(f, begin, true, 0);
+		flow__search(f, begin, true, FLOW_NONE);
 	return begin && !f->at[begin].seen ? begin : 0;
 }
 
@@ -264,7 +264,7 @@ static bool is_near_return(struct flow *f, uint32_t off)
 {
 	int left = 0, calls = 0;
 
-	flow__search(f, off, true, 0);
+	flow__search(f, off, true, FLOW_NONE);
 	for (uint32_t i = 0; i < f->len; i++) {
 		if (f->at[i].kind <= INSIDE || !f->at[i].seen)
 			continue;
@@ -288,7 +288,7 @@ static uint32_t one_end(struct flow *f, uint32_t begin)
 		search_span(f, begin, FLOW_NONE);
 		if (!f->at[off].seen || search_span(f, begin, off))
 			continue;
-		flow__search(f, off, true, 0);
+		flow__search(f, off, true, FLOW_NONE);
 		if (f->at[off].seen)
 			continue;
 		if (end != FLOW_NONE) {
@@ -310,6 +310,7 @@ static int find_span(struct flow *f, bool late, struct probe_flow_span *span)
 	if (n < 0)
 		return n;
 	span->size = f->size;
+	f->closed = 0;
 	span->begin = late ? late_begin(f, exits, n) : 0;
 	span->nends = 0;
 	end = one_end(f, span->begin);

@@ -34,6 +34,7 @@ struct flow {
 	uint32_t *todo;			/* offsets still to be looked at */
 	uint32_t ntodo;
 	uint32_t size;			/* end of the last instruction */
+	uint32_t closed;		/* no search goes there; FLOW_NONE: to all */
 	csh handle;
 	cs_insn *insn;
 	char *why;
