@@ -163,7 +163,7 @@ enum gt_delay_kind {
 	GT_DELAY_SWEEP = 1,		/* sweepone in deductSweepCredit: sweeping before a span is taken */
 	GT_DELAY_GC_START = 2,		/* gcStart: starting a cycle, its first pause included */
 	GT_DELAY_BARRIER = 3,		/* forEachP: waiting for every P to pass a safe point */
-	GT_DELAY_WORK = 4,		/* in pending only: gcAssistAlloc1, the part of an assist that marks */
+	GT_DELAY_WORK = 4,		/* in pending only: gcAssistAlloc1, what an assist marks */
 	GT_DELAY_MAX = 5,
 };
 

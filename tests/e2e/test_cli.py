@@ -58,8 +58,8 @@ def test_usage_errors():
 def test_start_line_and_end_block():
     target = loop()
     _, err = trace(target)
-    start = (rf"^gotrace: tracing pid {target.pid} \(truth\S*, go1\.24\.\d+\): alloc exact, stack; "
-             r"\d+ probes? attached in [\d.]+ ms; Ctrl-C to stop$")
+    start = (rf"^gotrace: tracing pid {target.pid} \(truth\S*, go1\.24\.\d+\): "
+             r"alloc exact, stack, gc; \d+ probes? attached in [\d.]+ ms; Ctrl-C to stop$")
     expect(re.search(start, err, re.M), f"start line: {err}")
     for pattern in (r"seen \d", r"lost \d", r"attach", r"detach", r"ns"):
         expect(re.search(pattern, err), f"no {pattern!r} in the end block: {err}")

@@ -87,7 +87,8 @@ def test_events():
     """-e and -a say what is traced."""
     target = grow()
     for options, wanted in ((("-e", "alloc"), "alloc exact"), (("-e", "stack"), "stack"),
-                            (("-a", "off"), "stack"), ((), "alloc exact, stack"),
+                            (("-e", "gc"), "gc"), (("-a", "off"), "stack, gc"),
+                            ((), "alloc exact, stack, gc"),
                             (("-e", "stack,alloc", "-a", "off"), "stack")):
         code, _, err = lib.gotrace("-p", target.pid, "-d", "200ms", *options)
         equal(code, 0, f"exit code of {options} ({err.strip()})")
@@ -123,8 +124,10 @@ def without(function, directory):
 
 def test_group_missing():
     """A group that cannot be traced is left out, with a warning; with none left: exit code 3."""
-    for function, what, event, left in (("copystack", "stack growth", "stack", "alloc exact"),
-                                        ("mallocgc", "allocations", "alloc", "stack")):
+    for function, what, event, left in (
+            ("copystack", "stack growth", "stack", "alloc exact, gc"),
+            ("mallocgc", "allocations", "alloc", "stack, gc"),
+            ("stopTheWorldWithSema", "the collector", "gc", "alloc exact, stack")):
         with lib.workdir() as directory:
             target = Grow(path=without(function, directory))
             code, _, err = lib.gotrace("-p", target.pid, "-d", "200ms")

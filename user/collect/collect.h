@@ -55,8 +55,8 @@ int collect__events_fd(const struct collect *c);
 
 /*
  * Brings the model up to date: new stacks, totals, events, counters. Totals are only read, so nothing
- * is lost between two calls; events are taken out of their ring. A stack whose frames do not hash to its id is left out and counted. 0, -ENOMEM, or the
- * errno of a failed map access.
+ * is lost between two calls; events are taken out of their ring. A stack whose frames do not hash to its
+ * id is left out and counted. 0, -ENOMEM, or the errno of a failed map access.
  */
 int collect__drain(struct collect *c, struct model *m);
 

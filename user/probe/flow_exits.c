@@ -303,7 +303,7 @@ static uint32_t one_end(struct flow *f, uint32_t begin)
 
 static int find_span(struct flow *f, bool late, struct probe_flow_span *span)
 {
-	struct probe_flow_exit exits[PROBE_FLOW_ENDS];
+	struct probe_flow_exit exits[PROBE_FLOW_ENDS] = { { 0 } };
 	int n = find_exits(f, exits, PROBE_FLOW_ENDS);
 	uint32_t end;
 
