@@ -97,6 +97,13 @@ static bool plan_group(struct session *s, int i, struct probe_plan *plan)
 	return ok;
 }
 
+/* What this kernel lacks for a group, NULL: nothing. */
+static const char *kernel_lacks(enum model_group group)
+{
+	return group == MODEL_GC && !collect__has_ring() ?
+	       "this kernel has no BPF ring buffer (Linux 5.8 has)" : NULL;
+}
+
 /*
  * Plans every group that was asked for. One that cannot be traced is left out with a warning; if
  * none is left, the target cannot be traced.
@@ -105,19 +112,25 @@ static int plan_probes(struct session *s)
 {
 	char why[PROBE_WHY_MAX + 128], missing[NGROUPS][PROBE_WHY_MAX];
 	struct probe_plan *plan = calloc(1, sizeof(*plan));
+	const char *lacks;
 	int refused = -1;
 
 	if (!plan)
 		return refuse(s, EXIT_FAILED, "out of memory");
 	for (int i = 0; i < NGROUPS; i++) {
 		missing[i][0] = '\0';
-		if (!(s->args->report.groups & groups[i].group) || plan_group(s, i, plan))
+		if (!(s->args->report.groups & groups[i].group))
 			continue;
-		snprintf(missing[i], sizeof(missing[i]), "%s", plan->why);
+		lacks = kernel_lacks(groups[i].group);
+		if (!lacks && plan_group(s, i, plan))
+			continue;
+		snprintf(missing[i], sizeof(missing[i]), "%s", lacks ? lacks : plan->why);
 		if (refused < 0)
 			refused = i;
 	}
 	free(plan);
+	if (!s->groups && kernel_lacks(groups[refused].group))
+		return refuse(s, EXIT_KERNEL, missing[refused]);
 	if (!s->groups) {
 		snprintf(why, sizeof(why), "no safe place for a probe in %s: %s; try: gotrace inspect "
 			 "-v %d", gobin__info(s->gb)->version, missing[refused], s->pid);

@@ -132,6 +132,19 @@ def test_single_uprobes():
     run_pauses("1.24", env={"GOTRACE_TEST_NO_UPROBE_MULTI": "1"})
 
 
+def test_no_ring():
+    """A kernel without the ring buffer of the events has all else."""
+    target = pauses.Target(lib.build("gc", "1.24"))
+    environment = {"GOTRACE_TEST_NO_RING": "1"}
+    code, _, err = lib.gotrace("-p", target.pid, "-d", "200ms", env=environment)
+    equal(code, 0, f"exit code ({err.strip()})")
+    expect("warning: the collector of pid" in err and "no BPF ring buffer" in err, err)
+    expect("): alloc exact, stack; " in err, f"start line: {err}")
+    code, _, err = lib.gotrace("-p", target.pid, "-e", "gc", "-d", "200ms", env=environment)
+    equal(code, 4, f"exit code of -e gc ({err.strip()})")
+    target.finish()
+
+
 def test_no_gc_group():
     """Without the group there are no pauses, and the file says nothing of them."""
     target = pauses.Target(lib.build("gc", "1.24"))

@@ -27,7 +27,7 @@ wait_for() {
 
 # Is the text of process $1 what the file $2 holds?
 check_text() {
-	grep ' r-xp .* /targets/' "/proc/$1/maps" | head -n 1 | tr - ' ' > mapping
+	grep ' r-xp .* /\(targets\|collectors\)/' "/proc/$1/maps" | head -n 1 | tr - ' ' > mapping
 	read -r low high _ _ offset _ < mapping
 	pages=$(((0x$high - 0x$low) / 4096))
 	dd if="/proc/$1/mem" bs=4096 skip=$((0x$low / 4096)) count=$pages of=memory 2> /dev/null
@@ -105,6 +105,36 @@ load() {
 	wait $target_pid
 }
 
+# The collector of a target of Go version $1, cycle by cycle; the rest are options of gotrace.
+collector() {
+	out=/tmp/results/gc-$1
+	target=/collectors/$1
+	shift
+	mkdir "$out"
+	echo "== $out" > /dev/console
+	rm -f in said
+	mkfifo in
+	"$target" < in > said &
+	target_pid=$!
+	exec 3> in
+	wait_for 120 '^pid' said || { echo "not ready" > "$out/problem"; return; }
+	gotrace -p $target_pid -e stack,gc -f json -o "$out/out.json" "$@" 2> "$out/stderr" > "$out/stdout" &
+	tracer=$!
+	if wait_for 120 'tracing pid' "$out/stderr"; then
+		echo "forced 20" >&3
+		wait_for 240 '^{' said || echo "not done" > "$out/problem"
+	else
+		echo "not attached" > "$out/problem"
+	fi
+	kill -INT $tracer
+	wait $tracer
+	echo $? > "$out/code"
+	check_left $target_pid "$target"
+	exec 3>&-
+	wait $target_pid
+	grep '^{' said > "$out/truth.json"
+}
+
 # What gotrace says where it may not or cannot: name of the case, then what to run it with.
 refused() {
 	out=/tmp/results/refused-$1
@@ -143,6 +173,10 @@ last=${target##*/}
 GOTRACE_TEST_NO_UPROBE_MULTI=1 trace "go$last-single-uprobes" "$last"
 (ulimit -l 64; trace "go$last-memlock" "$last")
 [ ! -e /sys/kernel/btf/vmlinux ] || without /sys/kernel/btf trace "go$last-no-btf" "$last"
+
+for target in /collectors/*; do
+	collector "${target##*/}"
+done
 
 load "$last"
 owner=1000 refused user /bin/setpriv --reuid 1000 --clear-groups

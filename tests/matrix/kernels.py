@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 
 import exact  # noqa: E402
 import lib  # noqa: E402
+import pauses  # noqa: E402
 import pprof  # noqa: E402
 from lib import equal, expect  # noqa: E402
 
@@ -64,6 +65,20 @@ def check_left(directory):
     equal(read(directory, "left"), "", "processes left behind")
 
 
+def check_collector(directory):
+    """Cycles, pause by pause, as the runtime recorded them."""
+    said = read(directory, "stderr")
+    expect(not os.path.exists(os.path.join(directory, "problem")), f"it failed: {said}")
+    equal(read(directory, "code"), "0", f"exit code of gotrace ({said})")
+    version = os.path.basename(directory)[len("gc-"):]
+    truth = json.loads(read(directory, "truth.json"))
+    run = pauses.Run(os.path.join(directory, "out.json"))
+    pauses.check_complete(run)
+    found = pauses.check_phase(version, truth, run, "cycle")
+    check_left(directory)
+    return f"{len(found)} pauses of {len(truth['pause_ns'])} cycles; {re.search(TIMES, said).group()}"
+
+
 def check_load(directory):
     """Runs on a target at full speed."""
     said = read(directory, "stderr")
@@ -90,7 +105,7 @@ def compare(results):
         directory = os.path.join(results, case)
         if not os.path.isdir(directory):
             continue
-        check = {"refused": check_refused, "load": check_load}.get(case.split("-")[0], check_trace)
+        check = {"refused": check_refused, "load": check_load, "gc": check_collector}.get(case.split("-")[0], check_trace)
         try:
             print(f"ok kernel {kernel} {case}: {check(directory)}")
         except (lib.Failed, OSError, ValueError, EOFError) as problem:
@@ -103,6 +118,7 @@ def main():
     if sys.argv[1] == "build":
         for version in sys.argv[2:]:
             lib.build("truth", version)
+            lib.build("gc", version)
         return 0
     return 1 if compare(sys.argv[2]) else 0
 

@@ -76,7 +76,7 @@ kernel_of() {
 make_initramfs() {
 	local root=$dir/root version
 	rm -rf "$root"
-	mkdir -p "$root"/{bin,dev,proc,sys,tmp,targets,etc}
+	mkdir -p "$root"/{bin,dev,proc,sys,tmp,targets,collectors,etc}
 	cp /bin/busybox "$root/bin/busybox"
 	ln -s busybox "$root/bin/sh"
 	cp tests/matrix/guest.sh "$root/init"
@@ -88,6 +88,7 @@ make_initramfs() {
 	done
 	for version in $versions; do
 		cp ".output/e2e/truth-$version-plain" "$root/targets/$version"
+		cp ".output/e2e/gc-$version-plain" "$root/collectors/$version"
 	done
 	(cd "$root" && find . | cpio -o -H newc --quiet) > "$dir/initramfs"
 }

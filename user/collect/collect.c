@@ -26,6 +26,13 @@
 
 static bool verbose;
 
+bool collect__has_ring(void)
+{
+	/* Tests of kernels that have none ask for it. */
+	return !getenv("GOTRACE_TEST_NO_RING") &&
+	       libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) != 0;
+}
+
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
 	if (!verbose || level == LIBBPF_DEBUG)
@@ -127,9 +134,8 @@ static int size_tables(struct collect *c)
 		{ c->skel->maps.shorts, c->max_shorts, true },
 		{ c->skel->maps.briefs, c->max_shorts, true },
 	};
-	/* A ring is a multiple of a page. */
-	int err = c->has_gc ? 0 : bpf_map__set_max_entries(c->skel->maps.events,
-							   (uint32_t)sysconf(_SC_PAGESIZE));
+	/* Kernels before 5.8 have none, and do without it. */
+	int err = bpf_map__set_autocreate(c->skel->maps.events, c->has_gc);
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && !err; i++) {
 		if (!tables[i].needed)

@@ -28,6 +28,9 @@ struct collect_options {
 /* Lets libbpf's own messages through (-vv) or keeps them quiet, which is the default. */
 void collect__verbose(bool on);
 
+/* Has this kernel the ring buffer that PROBE_GC's program writes to? True where that cannot be tried. */
+bool collect__has_ring(void);
+
 /*
  * Loads programs and tables. On failure writes the reason to why (COLLECT_WHY_MAX bytes) and returns
  * -EPERM (not permitted), -ENOTSUP (this kernel lacks something) or another negative errno.
