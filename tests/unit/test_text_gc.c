@@ -57,7 +57,7 @@ static void test_text(void **state)
 		"together 23.3 ms late, 240 us at most\n",
 		"\n     97  23.3 ms   240 us  ran on          291  copyBig (memmove) copy.go:17\n",
 		"\n23.3 ms  97 stops, ran on\n         main.copyBig copy.go:17\n",
-		"\n1914 delays, 11 of them lost (191/s); 920 ms in all, 9.20 % of one CPU\n"
+		"\n1914 delays, 11 of them lost (191/s); 920 ms in all, 92.0 ms a second\n"
 		"1110 mark assists, 840 ms, 9.00 ms at most; 330 ms of it marking\n",
 		"\n   1009   800 ms   300 ms   500 ms  9.00 ms  assist   (*server).page page.go:31\n"
 		"    503  50.0 ms        -        -  1.00 ms  sweep    (*server).page page.go:31\n",
@@ -248,7 +248,7 @@ static struct model *late_model(uint64_t stack, enum model_late_how how)
 static void test_advice(void **state)
 {
 	static const char *const all[] = {
-		"call sites spend 9.2 % of one CPU for the collector's sake, and 87 % of it goes to "
+		"call sites spend 92.0 ms a second for the collector's sake, and 87 % of it goes to "
 		"mark assists at main.(*server).page at page.go:31: 1009, up to 9.00 ms, "
 		"62 % of it waiting rather than marking. What usually helps: allocate less there",
 		"10 GC cycles a second, with a heap of 1.95 MiB live on average.",
@@ -263,7 +263,7 @@ static void test_advice(void **state)
 	};
 	static const char *const quiet[] = {
 		"nothing stands out: the world was stopped for 0.01 % of the time, 100 us at the "
-		"longest, and the collector delayed call sites for 0 % of one CPU.",
+		"longest, and the collector delayed call sites for 0 ns a second.",
 	};
 	static const char *const stats[] = {
 		"10 of 10 pauses, 100 % of their time, are not the collector's but for read mem stats, "

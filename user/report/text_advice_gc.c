@@ -14,7 +14,7 @@
 #define LEAST_PAUSES 5
 #define LEAST_DELAYS 20
 #define LEAST_CYCLES 5
-/* In percent of the time, or of one CPU: below it there is little to gain. */
+/* In percent of the time: below it there is little to gain. */
 #define LEAST_SHARE 0.5
 /* A pause that may be felt, however rare. */
 #define LEAST_MAX_NS 1000000
@@ -184,16 +184,16 @@ static void advise_delays(struct doctor *d, const struct report_row *top)
 		"fewer cycles, and shorter stops of the world: a cycle's first is part of its start" :
 		"allocate less there, or give the collector more room (a higher GOGC, or GOMEMLIMIT "
 		"where memory is bounded)";
-	double cpu = text__share(d->t, total->ns);
-	char max[REPORT_TIME_LEN], waiting[64] = "";
+	char max[REPORT_TIME_LEN], rate[REPORT_TIME_LEN], waiting[64] = "";
 
 	if (top->sample->code == MODEL_ASSIST && 2 * sum->work_ns < sum->ns)
 		snprintf(waiting, sizeof(waiting), ", %.0f %% of it waiting rather than marking",
 			 share(sum->ns - sum->work_ns, sum->ns));
 	snprintf(finding(d, sum->ns), FINDING_LEN,
-		 "advice: call sites spend %.*f %% of one CPU for the collector's sake, and %.0f %% of "
-		 "it goes to %s at %s: %" PRIu64 ", up to %s%s. What usually helps: %s.",
-		 cpu < 10 ? 1 : 0, cpu, share(sum->ns, total->ns), kinds[top->sample->code],
+		 "advice: call sites spend %s a second for the collector's sake, and %.0f %% of it goes "
+		 "to %s at %s: %" PRIu64 ", up to %s%s. What usually helps: %s.",
+		 report_print__time(text__rate(d->t, total->ns), rate), share(sum->ns, total->ns),
+		 kinds[top->sample->code],
 		 site_name(d->t, top->sample), sum->count, report_print__time(sum->max_ns, max),
 		 waiting, helps);
 }
@@ -272,7 +272,7 @@ static int examine(struct doctor *d, uint64_t pauses, uint64_t ns, uint64_t stop
 
 static void print_findings(struct doctor *d, uint64_t ns, uint64_t max)
 {
-	char stopped[TEXT_PERCENT_LEN], delayed[TEXT_PERCENT_LEN], time[REPORT_TIME_LEN], text[256];
+	char stopped[TEXT_PERCENT_LEN], delayed[REPORT_TIME_LEN], time[REPORT_TIME_LEN], text[256];
 
 	qsort(d->found, d->nfound, sizeof(d->found[0]), compare_findings);
 	for (int i = 0; i < d->nfound; i++) {
@@ -283,10 +283,10 @@ static void print_findings(struct doctor *d, uint64_t ns, uint64_t max)
 		return;
 	snprintf(text, sizeof(text),
 		 "advice: %s stands out: the world was stopped for %s of the time, %s at the longest, "
-		 "and the collector delayed call sites for %s of one CPU.",
+		 "and the collector delayed call sites for %s a second.",
 		 is_cheap(d->t, ns, max) ? "nothing" : "no place",
 		 text__percent(text__share(d->t, ns), stopped), report_print__time(max, time),
-		 text__percent(text__share(d->t, d->t->p->delay.total.ns), delayed));
+		 report_print__time(text__rate(d->t, d->t->p->delay.total.ns), delayed));
 	report_print__f(&d->t->out, "\n");
 	text__paragraph(d->t, text, 8);
 }

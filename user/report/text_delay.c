@@ -107,16 +107,16 @@ static void print_kinds(struct text *t)
 int text_delay__summary(struct text *t)
 {
 	const struct report_sample *total = &t->p->delay.total;
-	char time[REPORT_TIME_LEN], share[TEXT_PERCENT_LEN];
+	char time[REPORT_TIME_LEN], rate[REPORT_TIME_LEN];
 
 	text__title(t, "Delays by the collector");
 	report_print__f(&t->out, "%" PRIu64 " delay%s", total->count, text__plural(total->count));
 	if (t->p->delay.lost.count)
 		report_print__f(&t->out, ", %" PRIu64 " of them lost", t->p->delay.lost.count);
 	if (total->count && t->p->seconds > 0)
-		report_print__f(&t->out, " (%.0f/s); %s in all, %s of one CPU",
+		report_print__f(&t->out, " (%.0f/s); %s in all, %s a second",
 				text__rate(t, total->count), report_print__time(total->ns, time),
-				text__percent(text__share(t, total->ns), share));
+				report_print__time(text__rate(t, total->ns), rate));
 	report_print__f(&t->out, "\n");
 	if (!report__counts(total))
 		return t->out.err;
@@ -197,7 +197,7 @@ static void print_tax_rows(struct text *t, const struct report_table *table)
 	const struct tax total = rest;
 	int used;
 
-	report_print__f(&t->out, "%s%7s  %6s  %7s  %7s  %7s  ", text__on(t, STYLE_BOLD), "SUM", "% CPU",
+	report_print__f(&t->out, "%s%7s  %6s  %7s  %7s  %7s  ", text__on(t, STYLE_BOLD), "SUM", "% TIME",
 			"ASSIST", "SWEEP", "START");
 	if (t->groups & MODEL_STACK)
 		report_print__f(&t->out, "%7s  ", "COPIES");
@@ -217,6 +217,7 @@ static void print_tax_rows(struct text *t, const struct report_table *table)
 	}
 	print_tax(t, &total);
 	report_print__f(&t->out, "%stotal%s\n", text__on(t, STYLE_BOLD), text__off(t));
+	report_print__f(&t->out, "%% TIME is SUM of the time of the run; goroutines may pay at the same time\n");
 }
 
 int text_delay__tax(struct text *t)
@@ -249,17 +250,16 @@ int text_delay__tax(struct text *t)
 int text_delay__interval(struct text *t, size_t rows)
 {
 	const struct report_set *set = &t->p->delay;
-	char time[REPORT_TIME_LEN], share[TEXT_PERCENT_LEN];
+	char time[REPORT_TIME_LEN];
 	struct report_table table;
 	int err;
 
 	err = report_table__make(set, REPORT_TABLE_CODED, REPORT_ASSIST_TIME, t->arena, &table);
 	if (err)
 		return err;
-	report_print__f(&t->out, "%sdelays:%s %.0f/s, %s/s, %s of one CPU", text__on(t, STYLE_BOLD),
-			text__off(t), text__rate(t, set->total.count),
-			report_print__time(text__rate(t, set->total.ns), time),
-			text__percent(text__share(t, set->total.ns), share));
+	report_print__f(&t->out, "%sdelays:%s %.0f/s, %s/s", text__on(t, STYLE_BOLD), text__off(t),
+			text__rate(t, set->total.count),
+			report_print__time(text__rate(t, set->total.ns), time));
 	if (set->lost.count)
 		report_print__f(&t->out, "%s, lost %" PRIu64 "%s", text__on(t, STYLE_ALARM),
 				set->lost.count, text__off(t));
