@@ -225,12 +225,15 @@ static __always_inline int restart_end(struct pt_regs *ctx, __s32 result)
 	return 0;
 }
 
+/* Not on the stack of programs, where room is scarce. */
+static const struct running not_running = { 0 };
+
 /* A thread that has to stop took a preemption signal: where it was, and since when it runs. */
 static __noinline int signal_hit(struct pt_regs *ctx)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slot = 0;
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
-	struct running *r, fresh = { 0 };
+	struct running *r;
 	__u64 regs[UCONTEXT_REGS], now = bpf_ktime_get_ns(), gp = ctx->ax, context;
 	struct walk w = { .tid = tid, .interrupted = true };
 
@@ -241,7 +244,7 @@ static __noinline int signal_hit(struct pt_regs *ctx)
 		return 0;
 	r = bpf_map_lookup_elem(&runners, &tid);
 	if (!r) {
-		bpf_map_update_elem(&runners, &tid, &fresh, BPF_ANY);
+		bpf_map_update_elem(&runners, &tid, &not_running, BPF_ANY);
 		r = bpf_map_lookup_elem(&runners, &tid);
 		if (!r)
 			return 0;
