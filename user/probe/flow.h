@@ -104,4 +104,22 @@ struct probe_flow_call {
 int probe_flow__call(const uint8_t *code, size_t len, uint64_t entry, uint64_t callee,
 		     struct probe_flow_call *call, char *why);
 
+/* Does the instruction at offset call callee? entry is the address of code, len bytes. */
+bool probe_flow__calls(const uint8_t *code, size_t len, uint64_t entry, uint32_t offset,
+		       uint64_t callee);
+
+/*
+ * Where the function has its first argument when the instruction at offset at is reached, whatever the
+ * way there: in memory at *disp from the stack pointer. code begins with its stack check. -EINVAL if
+ * that cannot be told, -ENOMEM, with the reason in why.
+ *
+ * Proven is that the function saves RAX, while it still is the argument, in the place that Go's ABI
+ * has for it, and writes nothing else there through the stack pointer. Callees and pointers do not
+ * write to what the function's caller has put aside for it, unless they are given its address, which
+ * is no proof then.
+ *
+ * Source: src/cmd/compile/abi-internal.md; Go 1.17 and later.
+ */
+int probe_flow__first_arg(const uint8_t *code, size_t len, uint32_t at, uint32_t *disp, char *why);
+
 #endif /* GOTRACE_PROBE_FLOW_H */

@@ -377,14 +377,21 @@ static int count_ways(const struct flow *f, uint32_t off)
 	return ways;
 }
 
-static bool calls(const struct flow *f, uint32_t off, uint64_t entry, uint64_t callee)
+bool probe_flow__calls(const uint8_t *code, size_t len, uint64_t entry, uint32_t offset,
+		       uint64_t callee)
 {
 	int32_t rel;
 
-	if (f->at[off].kind != PLAIN || f->at[off].size != 5 || f->code[off] != 0xe8)
+	if (len < 5 || offset > len - 5 || code[offset] != 0xe8)
 		return false;
-	memcpy(&rel, f->code + off + 1, sizeof(rel));
-	return entry + off + 5 + (uint64_t)(int64_t)rel == callee;
+	memcpy(&rel, code + offset + 1, sizeof(rel));
+	return entry + offset + 5 + (uint64_t)(int64_t)rel == callee;
+}
+
+static bool calls(const struct flow *f, uint32_t off, uint64_t entry, uint64_t callee)
+{
+	return f->at[off].kind == PLAIN && f->at[off].size == 5 &&
+	       probe_flow__calls(f->code, f->len, entry, off, callee);
 }
 
 static int find_call(struct flow *f, uint64_t entry, uint64_t callee, struct probe_flow_call *call)
