@@ -53,11 +53,11 @@ int gt_stack_check(struct pt_regs *ctx)
 	return stack_begin(ctx, SITE_CHECK);
 }
 
-/* On an instruction of copystack that every way to its return passes. */
+/* On copystack's call of stackfree, which every way to its return passes. */
 SEC("uprobe")
-int gt_stack_end(struct pt_regs *ctx)
+int gt_stack_copy(struct pt_regs *ctx)
 {
-	return stack_end(ctx);
+	return stack_copy(ctx);
 }
 
 /* On all sites of the collector: cfg.sites tells which it is. */

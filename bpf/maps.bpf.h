@@ -119,6 +119,9 @@ bool tracing = false;
 /* Set before the probes on sweeping go while the others stay. */
 bool sweeps_ended = false;
 
+/* Set before the probes go that time stack copies, while those that see them stay. */
+bool timing_ended = false;
+
 /*
  * The stop that is under way, if any. The runtime has one at a time (worldsema), so one thread writes
  * it, and the others only look at when it began.

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Copies of goroutine stacks: one begin and one end per copy, added up by (stack, start function,
- * sizes, kind).
+ * Copies of goroutine stacks, added up by (stack, start function, sizes, kind).
  *
- * Both probes stand in runtime.copystack(gp, newsize), which runs on the system stack of a thread,
+ * The probes stand in runtime.copystack(gp, newsize), which runs on the system stack of a thread,
  * without blocking: the two hits of a copy are of one thread, with none of another copy between.
- * At the begin gp is in AX and newsize in BX, and gp's stack is still the old one.
+ * The one at the begin only notes the time, and may be missing. The other one stands on the call of
+ * stackfree, where all is done but for giving the old stack back: that is in AX (lo) and BX (hi), gp
+ * is where copystack has put it aside, and gp's stack, its saved registers and the frame pointers on
+ * it are those of the new stack (runtime/stack.go; a frame pointer that copystack leaves as it is
+ * leads into the old stack, which still is as it was).
  */
 #ifndef GOTRACE_STACK_BPF_H
 #define GOTRACE_STACK_BPF_H
@@ -27,7 +30,7 @@ static __always_inline bool is_regrowth(__u64 gp, __u64 goid, __u64 size)
 	return known && known->goid == goid && size <= known->size;
 }
 
-/* This thread's place in the table of copies under way; NULL: no room. */
+/* This thread's place in the table of copies under way; NULL: no room, the copy is not timed. */
 static __always_inline struct gt_growing *place_of(struct gt_cpu *cpu, __u32 tid)
 {
 	struct gt_growing *p = bpf_map_lookup_elem(&growing, &tid), none = { 0 };
@@ -42,38 +45,6 @@ static __always_inline struct gt_growing *place_of(struct gt_cpu *cpu, __u32 tid
 	return p;
 }
 
-/* Fills in what is known at the begin. Returns KEPT or the cause why it is lost. */
-static __always_inline __u32 describe_copy(struct gt_cpu *cpu, struct gt_growing *p, __u64 gp,
-					   __u64 size)
-{
-	struct goroutine g = { 0 };
-	struct walk w = { .tid = p->tid };
-	__u32 cause;
-
-	if (!read_goroutine(gp, &g))
-		return GT_LOST_UNREADABLE;
-	p->copied = g.hi - g.sp;
-	p->key.start = g.startpc;
-	p->key.from = (__u32)(g.hi - g.lo);
-	p->key.to = (__u32)size;
-	w.ip = g.pc;
-	w.sp = g.sp;
-	w.bp = g.bp;
-	if (size < g.hi - g.lo) {
-		p->key.kind = GT_SHRINK;
-		begin_of_left(&w, &g);
-		remember_shrunk(gp, g.goid, g.hi - g.lo);
-	} else {
-		p->key.kind = is_regrowth(gp, g.goid, size) ? GT_REGROWTH : GT_GROWTH;
-	}
-	cause = walk_alone(cpu, &w) ? publish_stack(cpu, &w) : GT_LOST_CONTENDED;
-	p->key.stack = w.id;
-	p->check = w.check;
-	if (w.cut)
-		count_cut(cpu, w.cut);
-	return cause;
-}
-
 static __always_inline int stack_begin(struct pt_regs *ctx, enum site site)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slot = 0;
@@ -81,86 +52,149 @@ static __always_inline int stack_begin(struct pt_regs *ctx, enum site site)
 	struct gt_growing *p;
 
 	keep_own_stack(ctx);
-	if (!cpu || !volatile_of(tracing))
+	if (!cpu || !volatile_of(tracing) || volatile_of(timing_ended))
 		return 0;
 	if (site == SITE_CHECK && is_restart(ctx)) {
 		count(cpu->left_out, 1);
 		return 0;
 	}
-	count(cpu->growths_seen, 1);
+	count(cpu->growths_begun, 1);
 	p = place_of(cpu, tid);
-	if (!p) {
-		/* No room. Its end will find no begin, and be counted as such. */
-		count(cpu->growths_lost[GT_LOST_ALLOCS_FULL].objects, 1);
+	if (!p)
 		return 0;
-	}
 	p->tid = tid;
-	p->copied = 0;
-	p->key.pad = 0;
-	p->cause = describe_copy(cpu, p, ctx->ax, ctx->bx);
 	/* Last: what the program itself takes is none of the copy's time. */
 	p->begin_ns = bpf_ktime_get_ns();
 	return 0;
+}
+
+/* Is the copy that ends now timed? Then *ns is how long it took. */
+static __always_inline bool is_timed(__u64 now, __u64 *ns)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct gt_growing *p;
+	__u64 begin;
+
+	/* A begin from before that found no end must not meet the end of a later copy. */
+	if (volatile_of(timing_ended))
+		return false;
+	p = bpf_map_lookup_elem(&growing, &tid);
+	if (!p || p->tid != tid)
+		return false;
+	begin = p->begin_ns;
+	p->begin_ns = 0;
+	*ns = elapsed(begin, now);
+	return begin;
+}
+
+/* A copy that is done, and the old stack. */
+struct copy {
+	struct gt_growth_key key;
+	__u64 check, copied;
+};
+
+/* Sizes are kept in 32 bits; Go's largest stack is of 2 GiB (runtime/proc.go, maxstackceiling). */
+#define STACK_MAX 0xffffffffULL
+
+/* Is g what copystack leaves of a goroutine whose stack was from lo to hi? */
+static __always_inline bool is_copied(const struct goroutine *g, __u64 lo, __u64 hi)
+{
+	__u64 from = hi - lo, to = g->hi - g->lo, used = g->hi - g->sp;
+
+	return from - 1 < STACK_MAX && to - 1 < STACK_MAX && g->hi != hi && used <= from &&
+	       used <= to;
+}
+
+/* Fills in all that is known of a copy. Returns KEPT or the cause why it is lost. */
+static __always_inline __u32 describe_copy(struct gt_cpu *cpu, struct pt_regs *ctx, struct copy *c)
+{
+	struct walk w = { .tid = (__u32)bpf_get_current_pid_tgid() };
+	struct goroutine g = { 0 };
+	__u64 gp, size = ctx->bx - ctx->ax;
+	__u32 cause;
+
+	if (bpf_probe_read_user(&gp, sizeof(gp), (void *)(ctx->sp + cfg.copy_gp)) ||
+	    !read_goroutine(gp, &g) || !is_copied(&g, ctx->ax, ctx->bx))
+		return GT_LOST_UNREADABLE;
+	c->copied = g.hi - g.sp;
+	c->key.start = g.startpc;
+	c->key.from = (__u32)size;
+	c->key.to = (__u32)(g.hi - g.lo);
+	w.ip = g.pc;
+	w.sp = g.sp;
+	w.bp = g.bp;
+	if (c->key.to < size) {
+		c->key.kind = GT_SHRINK;
+		begin_of_left(&w, &g);
+		remember_shrunk(gp, g.goid, size);
+	} else {
+		c->key.kind = is_regrowth(gp, g.goid, c->key.to) ? GT_REGROWTH : GT_GROWTH;
+	}
+	cause = walk_alone(cpu, &w) ? publish_stack(cpu, &w) : GT_LOST_CONTENDED;
+	c->key.stack = w.id;
+	c->check = w.check;
+	if (w.cut)
+		count_cut(cpu, w.cut);
+	return cause;
 }
 
 /*
  * A maximum cannot be had in one instruction that all kernels have: between the two here a thread
  * that comes between may set a larger one, which is lost then.
  */
-static __always_inline void add_growth(struct gt_growth_val *val, __u64 copied, __u64 ns)
+static __always_inline void add_time(struct gt_growth_val *val, __u64 ns)
 {
-	count(val->count, 1);
-	count(val->copied, copied);
+	count(val->timed, 1);
 	count(val->ns, ns);
 	if (ns > volatile_of(val->max_ns))
 		volatile_of(val->max_ns) = ns;
 }
 
-/* Adds a copy that has ended. Returns KEPT or the cause why it is lost. */
-static __always_inline __u32 add_copy(struct gt_growing *p, __u64 ns)
+/* Returns KEPT or the cause why it is lost. */
+static __always_inline __u32 add_copy(const struct copy *c, bool timed, __u64 ns)
 {
-	struct gt_growth_val first = { 0 }, *val;
+	struct gt_growth_val first = { .check = c->check }, *val;
 
-	if (p->cause < GT_LOST_MAX)
-		return p->cause;
-	val = bpf_map_lookup_elem(&growths, &p->key);
+	val = bpf_map_lookup_elem(&growths, &c->key);
 	if (!val) {
 		/* Another CPU may have made the entry meanwhile: -EEXIST is as good. */
-		first.check = p->check;
-		bpf_map_update_elem(&growths, &p->key, &first, BPF_NOEXIST);
-		val = bpf_map_lookup_elem(&growths, &p->key);
+		bpf_map_update_elem(&growths, &c->key, &first, BPF_NOEXIST);
+		val = bpf_map_lookup_elem(&growths, &c->key);
 	}
 	if (!val)
 		return GT_LOST_ALLOCS_FULL;
 	if (!val->check)
-		val->check = p->check;
-	if (val->check != p->check)
+		val->check = c->check;
+	if (val->check != c->check)
 		return GT_LOST_COLLISION;
-	add_growth(val, p->copied, ns);
+	/* Before the count, so that whoever reads in between does not see a copy that is not timed. */
+	if (timed)
+		add_time(val, ns);
+	count(val->count, 1);
+	count(val->copied, c->copied);
 	return KEPT;
 }
 
-static __always_inline int stack_end(struct pt_regs *ctx)
+static __always_inline int stack_copy(struct pt_regs *ctx)
 {
-	__u64 now = bpf_ktime_get_ns();
-	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slot = 0, cause;
+	__u64 now = bpf_ktime_get_ns(), ns = 0;
+	__u32 slot = 0, cause;
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
-	struct gt_growing *p = bpf_map_lookup_elem(&growing, &tid);
+	struct copy c = { 0 };
+	bool timed;
 
 	keep_own_stack(ctx);
-	if (!cpu)
+	if (!cpu || !volatile_of(tracing))
 		return 0;
-	if (!p || p->tid != tid || !p->begin_ns) {
-		if (volatile_of(tracing))
-			count(cpu->growths_unbegun, 1);
-		return 0;
-	}
-	cause = add_copy(p, elapsed(p->begin_ns, now));
+	timed = is_timed(now, &ns);
+	count(cpu->growths_seen, 1);
+	cause = describe_copy(cpu, ctx, &c);
+	if (cause == KEPT)
+		cause = add_copy(&c, timed, ns);
 	if (cause < GT_LOST_MAX) {
 		count(cpu->growths_lost[cause].objects, 1);
-		count(cpu->growths_lost[cause].bytes, p->copied);
+		count(cpu->growths_lost[cause].bytes, c.copied);
 	}
-	p->begin_ns = 0;
 	return 0;
 }
 

@@ -34,7 +34,7 @@ static const char *const site_names[] = {
 	[PROBE_ALLOC_DIRECT] = "push %rbp, mallocgc's calls left out",
 	[PROBE_STACK_PUSH] = "begin: push %rbp",
 	[PROBE_STACK_CHECK] = "begin: stack check, restarts left out",
-	[PROBE_STACK_END] = "end: passed once before every return",
+	[PROBE_STACK_COPY] = "end: passed once before every return",
 };
 
 /* What a site of -e gc is there for. */

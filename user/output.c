@@ -235,8 +235,8 @@ static void print_causes(const struct session *s, enum model_group group)
 static void print_unmatched(const struct model_counters *c)
 {
 	if (c->growths_unmatched)
-		fprintf(stderr, "gotrace: %" PRIu64 " begins or ends of stack copies without the other "
-			"one\n", c->growths_unmatched);
+		fprintf(stderr, "gotrace: %" PRIu64 " begins of stack copies without an end\n",
+			c->growths_unmatched);
 	if (c->pauses_unmatched)
 		fprintf(stderr, "gotrace: %" PRIu64 " begins or ends of pauses without the other one\n",
 			c->pauses_unmatched);
@@ -326,10 +326,10 @@ static void print_stats(const struct session *s, double seconds)
 	fprintf(stderr, "gotrace: tables: %u of %u (call site, type) pairs, %u of %u kinds of stack "
 		"copies, %u of %u delays, %u of %u stacks\n", use.allocs, use.max_allocs, use.growths,
 		use.max_growths, use.delays, use.max_delays, use.stacks, use.max_stacks);
-	fprintf(stderr, "gotrace: hits: %" PRIu64 " allocations, %" PRIu64 " stack copies (two each), %"
-		PRIu64 " of the collector, %" PRIu64 " left out, %" PRIu64 " of zero size, %" PRIu64
-		" walks repeated; by %s\n", c->seen, c->growths_seen, c->gc_hits, c->left_out, c->zero,
-		c->retries, s->multi ? "uprobe_multi" : "perf events");
+	fprintf(stderr, "gotrace: hits: %" PRIu64 " allocations, %" PRIu64 " stack copies, %" PRIu64
+		" of them timed, %" PRIu64 " of the collector, %" PRIu64 " left out, %" PRIu64 " of zero size, %" PRIu64
+		" walks repeated; by %s\n", c->seen, c->growths_seen, c->growths_begun, c->gc_hits,
+		c->left_out, c->zero, c->retries, s->multi ? "uprobe_multi" : "perf events");
 }
 
 void output__end_block(const struct session *s)

@@ -19,6 +19,9 @@
 /* What the probes on sweeping may cost, in percent of the target's CPU time, two hits a sweep. */
 #define SWEEPS_MAX 0.25
 
+/* What it may cost to time stack copies, which are counted without. */
+#define TIMING_MAX 0.5
+
 /* Below so many hits a second the cost is nothing to look for. */
 #define COST_MIN_RATE 1000
 
@@ -39,8 +42,7 @@ uint64_t session__hits(const struct session *s)
 {
 	const struct model_counters *c = model__counters(s->model);
 
-	/* A stack copy has a begin and an end. */
-	return c->seen + c->left_out + c->zero + 2 * c->growths_seen + c->gc_hits;
+	return c->seen + c->left_out + c->zero + c->growths_begun + c->growths_seen + c->gc_hits;
 }
 
 static void note(const struct session *s, const char *what)
@@ -92,31 +94,50 @@ static uint64_t pair_ns(const struct session *s)
 	return (uint64_t)ns;
 }
 
+static void start_watch(const struct session *s, struct watch *w, uint64_t hits)
+{
+	*w = (struct watch){ session__now_ns(), target__cpu_ns(s->target), hits };
+}
+
+/*
+ * What hits have cost since the last look, in percent of the target's CPU time, and how many they are
+ * a second. 0: too few of them, or too short a time, to tell.
+ */
+static double cost_since(const struct session *s, struct watch *w, uint64_t hits, double *rate)
+{
+	const struct watch was = *w;
+	uint64_t now = session__now_ns(), cpu = target__cpu_ns(s->target);
+
+	if (now - was.ns < NS_PER_S / 2 || cpu <= was.cpu_ns)
+		return 0;
+	start_watch(s, w, hits);
+	*rate = (double)(hits - was.hits) * 1e9 / (double)(now - was.ns);
+	if (*rate < COST_MIN_RATE)
+		return 0;
+	return 100 * (double)(hits - was.hits) * ns_per_hit(s) / (double)(cpu - was.cpu_ns);
+}
+
 /* Warns once if the probes cost the target more than it may like. */
 static void watch_cost(struct session *s)
 {
-	uint64_t now = session__now_ns(), hits = session__hits(s), cpu = target__cpu_ns(s->target);
-	double rate = (double)(hits - s->cost.hits) * 1e9 / (double)(now - s->cost.ns);
-	double percent;
+	double rate, percent = s->warned ? 0 : cost_since(s, &s->cost, session__hits(s), &rate);
 
-	if (s->cost.warned || cpu <= s->cost.cpu_ns || now - s->cost.ns < NS_PER_S / 2)
-		return;
-	if (rate >= COST_MIN_RATE) {
+	if (percent > 0)
 		s->run.ns_per_hit = ns_per_hit(s);
-		percent = 100 * (double)(hits - s->cost.hits) * s->run.ns_per_hit /
-			  (double)(cpu - s->cost.cpu_ns);
-		if (percent > COST_WARNING) {
-			s->cost.warned = true;
-			if (!s->args->quiet)
-				fprintf(stderr,
-					"gotrace: warning: the probes are hit %.0f times/s and "
-					"cost pid %d %.0f ns a hit, %.0f %% of its CPU time\n",
-					rate, s->pid, s->run.ns_per_hit, percent);
-		}
-	}
-	s->cost.ns = now;
-	s->cost.hits = hits;
-	s->cost.cpu_ns = cpu;
+	if (percent <= COST_WARNING)
+		return;
+	s->warned = true;
+	if (!s->args->quiet)
+		fprintf(stderr, "gotrace: warning: the probes are hit %.0f times/s and cost pid %d %.0f ns a "
+			"hit, %.0f %% of its CPU time\n", rate, s->pid, s->run.ns_per_hit, percent);
+}
+
+/* Takes out a set of probes that is not worth its cost; those that stay are judged anew. */
+static uint64_t take_out(struct session *s, enum probe_spare spare)
+{
+	probe__detach_spare(s->probes, spare);
+	start_watch(s, &s->cost, session__hits(s));
+	return session__now_ns();
 }
 
 static uint64_t count_sweeps(const struct model *m)
@@ -129,43 +150,47 @@ static uint64_t count_sweeps(const struct model *m)
 	return n;
 }
 
-static void stop_sweeps(struct session *s, double rate, double percent)
-{
-	struct model_time t = *model__time(s->model);
-
-	collect__end_sweeps(s->collect);
-	probe__detach_spare(s->probes);
-	t.sweep_end_ns = session__now_ns();
-	model__set_time(s->model, &t);
-	if (!s->args->quiet)
-		fprintf(stderr, "gotrace: pid %d sweeps %.0f spans/s before it allocates: watching that "
-			"would cost %.1f %% of its CPU time; the first %.1f s must do\n", s->pid, rate,
-			percent, (double)(t.sweep_end_ns - s->start_ns) / 1e9);
-}
-
 /*
  * Sweeping a span takes a microsecond or two, so timing it may cost as much as it does. Where it is
  * frequent, the first second tells enough.
  */
 static void watch_sweeps(struct session *s)
 {
-	uint64_t now = session__now_ns(), sweeps, cpu = target__cpu_ns(s->target);
+	struct model_time t = *model__time(s->model);
 	double rate, percent;
 
-	if (!(s->groups & MODEL_GC) || model__time(s->model)->sweep_end_ns ||
-	    now - s->sweeping.ns < NS_PER_S / 2 || cpu <= s->sweeping.cpu_ns)
+	if (!(s->groups & MODEL_GC) || t.sweep_end_ns)
 		return;
-	sweeps = count_sweeps(s->model);
-	rate = (double)(sweeps - s->sweeping.sweeps) * 1e9 / (double)(now - s->sweeping.ns);
-	if (rate >= COST_MIN_RATE) {
-		percent = 100 * 2 * (double)(sweeps - s->sweeping.sweeps) * ns_per_hit(s) /
-			  (double)(cpu - s->sweeping.cpu_ns);
-		if (percent > SWEEPS_MAX)
-			stop_sweeps(s, rate, percent);
-	}
-	s->sweeping.ns = now;
-	s->sweeping.sweeps = sweeps;
-	s->sweeping.cpu_ns = cpu;
+	percent = cost_since(s, &s->sweeping, 2 * count_sweeps(s->model), &rate);
+	if (percent <= SWEEPS_MAX)
+		return;
+	collect__end_sweeps(s->collect);
+	t.sweep_end_ns = take_out(s, PROBE_SPARE_SWEEPS);
+	model__set_time(s->model, &t);
+	if (!s->args->quiet)
+		fprintf(stderr, "gotrace: pid %d sweeps %.0f spans/s before it allocates: watching that "
+			"would cost %.1f %% of its CPU time; the first %.1f s must do\n", s->pid,
+			rate / 2, percent, (double)(t.sweep_end_ns - s->start_ns) / 1e9);
+}
+
+/* A stack copy is counted at its end; that it is timed costs another hit, as much as the first. */
+static void watch_timing(struct session *s)
+{
+	struct model_time t = *model__time(s->model);
+	double rate, percent;
+
+	if (!(s->groups & MODEL_STACK) || t.timing_end_ns)
+		return;
+	percent = cost_since(s, &s->timing, model__counters(s->model)->growths_begun, &rate);
+	if (percent <= TIMING_MAX)
+		return;
+	collect__end_timing(s->collect);
+	t.timing_end_ns = take_out(s, PROBE_SPARE_TIMING);
+	model__set_time(s->model, &t);
+	if (!s->args->quiet)
+		fprintf(stderr, "gotrace: pid %d copies %.0f stacks/s: timing each would cost %.1f %% of "
+			"its CPU time; those of the first %.1f s must do, all are counted\n", s->pid,
+			rate, percent, (double)(t.timing_end_ns - s->start_ns) / 1e9);
 }
 
 static void check_target(struct session *s)
@@ -193,6 +218,7 @@ void session__tick(struct session *s)
 		return;
 	session__drain(s);
 	watch_sweeps(s);
+	watch_timing(s);
 	watch_cost(s);
 }
 
@@ -239,8 +265,9 @@ int session__start(struct session *s)
 	s->start_cpu_ns = target__cpu_ns(s->target);
 	t.start_ns = t.now_ns = t.mark_ns = s->start_ns;
 	model__set_time(s->model, &t);
-	s->cost.ns = s->sweeping.ns = s->start_ns;
-	s->cost.cpu_ns = s->sweeping.cpu_ns = s->start_cpu_ns;
+	start_watch(s, &s->cost, 0);
+	start_watch(s, &s->sweeping, 0);
+	start_watch(s, &s->timing, 0);
 	output__start_line(s);
 	/* Between opening and attaching the process may have gone or become another. */
 	check_target(s);

@@ -25,6 +25,12 @@ struct screen {
 	int sessions;			/* how many share it */
 };
 
+/* What there was at the last look at what some probes cost. */
+struct watch {
+	uint64_t ns, cpu_ns;		/* the clock, and the CPU time of the target */
+	uint64_t hits;
+};
+
 /* One trace of one process. */
 struct session {
 	const struct args *args;
@@ -46,13 +52,10 @@ struct session {
 	double attach_ms, detach_ms;
 	uint64_t start_ns;		/* CLOCK_MONOTONIC when the probes were in place */
 	uint64_t start_cpu_ns;		/* CPU time of the target by then */
-	struct {
-		uint64_t ns, hits, cpu_ns;
-		bool warned;
-	} cost;				/* at the last look at what the probes cost */
-	struct {
-		uint64_t ns, sweeps, cpu_ns;
-	} sweeping;			/* at the last look at what those on sweeping cost */
+	struct watch cost;		/* of all probes */
+	struct watch sweeping;		/* of those on sweeping */
+	struct watch timing;		/* of those that only time stack copies */
+	bool warned;			/* of what they cost */
 	bool ended;			/* the target has gone, or runs another program */
 	bool written[ARGS_LIST_MAX];	/* outputs that a snapshot has made: ours to overwrite */
 	int code;			/* exit code so far */

@@ -83,7 +83,8 @@ struct gt_config {
 	__gt_u32 pad;
 	__gt_u32 g_m, m_p, p_mcache, mcache_tiny;
 	/* Of a g: offsets. The first three lie within 16 words of its start; hi follows lo, pc sp. */
-	__gt_u32 g_stack, g_sched_sp, g_sched_bp, g_goid, g_startpc, g_pad;
+	__gt_u32 g_stack, g_sched_sp, g_sched_bp, g_goid, g_startpc;
+	__gt_u32 copy_gp;		/* -e stack: where copystack has its gp, from the stack pointer */
 	/* Where a goroutine that does not run was left, addresses in the process; 0: not there. */
 	__gt_u64 morestack, morestack_noctxt, mcall;
 	__gt_u64 switch_start, switch_end; /* systemstack_switch */

@@ -27,14 +27,16 @@
  * (of the call of morestack, or of mcall), or an address that is made to be used like one: all its
  * frames are to be looked up at pc - 1.
  *
- * A copy is begun at copystack's first instructions and ended at an instruction that every path to
- * its return passes; the thread does nothing else in between. The two meet by thread:
+ * A copy is seen at its end, an instruction of copystack that every path to its return passes. One
+ * whose begin was seen too, at copystack's first instructions, is also timed; the thread does nothing
+ * else in between, so the two meet by thread:
  *
  *   growing  u32 thread -> struct gt_growing, begins that wait for their end
  *   shrunk   u64 address of the g -> struct gt_shrunk, sizes that the collector shrank from
  *
- * Begins and ends that find no partner are counted: ends in growths_unbegun (the copy that was under
- * way when the probes came), begins in growths_unended.
+ * Untimed are the copy that was under way when the probes came, and all after timing_ended was set,
+ * from when on begins are not looked at. Until then a begin that finds no end is counted, in
+ * growths_unended.
  *
  * What call sites wait for the collector is aggregated alike:
  *
@@ -44,7 +46,7 @@
  *
  * Whatever cannot be put into the tables is added to lost[] of its cause, in objects and in bytes,
  * so that for every CPU at rest  seen = objects in allocs + objects in lost[], for all together
- * growths_seen = count in growths + objects in growths_lost[] + growths_unended, and
+ * growths_seen = count in growths + objects in growths_lost[], and
  * delays_seen = count in delays + objects in delays_lost[] + entries of pending.
  *
  * Stop-the-world pauses are few and each is of interest, so they are events in a ring buffer:
@@ -138,6 +140,7 @@ struct gt_growth_val {
 	__gt_u64 check;			/* second hash of the stack */
 	__gt_u64 count;
 	__gt_u64 copied;		/* bytes in use on the old stack, which are what is copied */
+	__gt_u64 timed;			/* of count, those that the two below are of */
 	__gt_u64 ns;			/* from begin to end */
 	__gt_u64 max_ns;
 };
@@ -145,11 +148,8 @@ struct gt_growth_val {
 /* A copy under way. Written and read by its thread alone. */
 struct gt_growing {
 	__gt_u64 begin_ns;		/* CLOCK_MONOTONIC; 0: none under way */
-	struct gt_growth_key key;
-	__gt_u64 check;
-	__gt_u64 copied;
 	__gt_u32 tid;
-	__gt_u32 cause;			/* enum gt_lost, GT_LOST_MAX: not lost */
+	__gt_u32 pad;
 };
 
 struct gt_shrunk {
@@ -290,9 +290,9 @@ struct gt_cpu {
 	__gt_u64 cut_full;
 	__gt_u64 unsure;		/* objects whose type or block could not be read */
 	__gt_u64 retries;		/* walks done again after a preemption */
-	__gt_u64 growths_seen;		/* copies that were begun */
-	__gt_u64 growths_unbegun;
-	__gt_u64 growths_unended;
+	__gt_u64 growths_seen;		/* copies that were ended */
+	__gt_u64 growths_begun;		/* begins that were looked at */
+	__gt_u64 growths_unended;	/* those of them that found no end */
 	struct gt_lost_count lost[GT_LOST_MAX];
 	__gt_u64 delays_seen;		/* delays that were begun */
 	__gt_u64 delays_unbegun;
@@ -338,8 +338,8 @@ _Static_assert(__builtin_offsetof(struct gt_stack, pc) == 16, "gt_stack.pc");
 _Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 96, "gt_cpu.lost");
 _Static_assert(__builtin_offsetof(struct gt_cpu, window) == 536, "gt_cpu.window");
 _Static_assert(sizeof(struct gt_growth_key) == 32, "gt_growth_key");
-_Static_assert(sizeof(struct gt_growth_val) == 40, "gt_growth_val");
-_Static_assert(sizeof(struct gt_growing) == 64, "gt_growing");
+_Static_assert(sizeof(struct gt_growth_val) == 48, "gt_growth_val");
+_Static_assert(sizeof(struct gt_growing) == 16, "gt_growing");
 _Static_assert(sizeof(struct gt_delay_key) == 16, "gt_delay_key");
 _Static_assert(sizeof(struct gt_delay_val) == 40, "gt_delay_val");
 _Static_assert(sizeof(struct gt_pending) == 72, "gt_pending");

@@ -237,8 +237,8 @@ static int set_growth(struct model *m, uint64_t stack, uint64_t start, uint32_t 
 {
 	const struct model_growth g = {
 		.stack = stack, .start = start, .from = from, .to = to, .kind = kind,
-		.count = n, .copied = 1531 * n, .ns = 977 * n, .max_ns = 1009 + n,
-		.mark_count = 999, .mark_copied = 999, .mark_ns = 999,
+		.count = n, .copied = 1531 * n, .timed = n / 2, .ns = 977 * n, .max_ns = 1009 + n,
+		.mark_count = 999, .mark_copied = 999, .mark_timed = 999, .mark_ns = 999,
 	};
 
 	return model__set_growth(m, &g);
@@ -263,9 +263,11 @@ static void test_key_of_a_growth(void **state)
 	assert_int_equal(model__ngrowths(m), 7);
 	assert_int_equal(model__growth(m, 0)->count, 23);
 	assert_int_equal(model__growth(m, 0)->copied, 1531 * 23);
+	assert_int_equal(model__growth(m, 0)->timed, 11);
 	assert_int_equal(model__growth(m, 0)->ns, 977 * 23);
 	assert_int_equal(model__growth(m, 0)->max_ns, 1009 + 23);
 	assert_int_equal(model__growth(m, 0)->mark_count, 0);
+	assert_int_equal(model__growth(m, 0)->mark_timed, 0);
 	assert_int_equal(model__growth(m, 5)->kind, MODEL_REGROWTH);
 	assert_int_equal(model__growth(m, 4)->to, 8192);
 	assert_null(model__growth(m, 7));
@@ -275,7 +277,7 @@ static void test_key_of_a_growth(void **state)
 static void test_growths_never_shrink(void **state)
 {
 	const struct model_growth was = {
-		.stack = 1, .count = 11, .copied = 1100, .ns = 110, .max_ns = 13
+		.stack = 1, .count = 11, .copied = 1100, .timed = 7, .ns = 110, .max_ns = 13
 	};
 	struct model_growth g = was;
 	struct model *m = *state;
@@ -286,6 +288,9 @@ static void test_growths_never_shrink(void **state)
 	assert_int_equal(model__set_growth(m, &g), -EINVAL);
 	g = was;
 	g.copied--;
+	assert_int_equal(model__set_growth(m, &g), -EINVAL);
+	g = was;
+	g.timed--;
 	assert_int_equal(model__set_growth(m, &g), -EINVAL);
 	g = was;
 	g.ns--;
@@ -315,6 +320,7 @@ static void test_growths_are_marked(void **state)
 		assert_int_equal(g->stack, i);
 		assert_int_equal(g->count - g->mark_count, i == 997 ? 13 : i == 1009 ? 3 : 0);
 		assert_int_equal(g->copied - g->mark_copied, 1531 * (g->count - g->mark_count));
+		assert_int_equal(g->timed - g->mark_timed, i == 997 ? 7 : i == 1009 ? 1 : 0);
 		assert_int_equal(g->ns - g->mark_ns, 977 * (g->count - g->mark_count));
 	}
 }

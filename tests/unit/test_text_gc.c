@@ -98,9 +98,14 @@ static void test_tax_of_stacks(void **state)
 		"\n 910 ms    9.10   800 ms  50.0 ms        -  60.0 ms  ",
 		"\n 960 ms    9.60   840 ms  50.0 ms  10.0 ms  60.0 ms  total\n",
 	};
-	const struct model_growth g = {
+	static const char *const estimates[] = {
+		"\n     SUM   % CPU   ASSIST    SWEEP    START    COPIES  CALL SITE\n",
+		"\n ~970 ms    9.70   800 ms  50.0 ms        -   ~120 ms  ",
+		"\n ~1.02 s   10.20   840 ms  50.0 ms  10.0 ms   ~120 ms  total\n",
+	};
+	struct model_growth g = {
 		.stack = GC_ST_CALL, .from = 2048, .to = 4096, .count = 7, .copied = 700,
-		.ns = 60 * MS, .max_ns = 10 * MS,
+		.timed = 7, .ns = 60 * MS, .max_ns = 10 * MS,
 	};
 	struct report_options opts = gc_options(REPORT_PAUSES);
 	struct model *m = gc_model();
@@ -113,6 +118,15 @@ static void test_tax_of_stacks(void **state)
 	p = profile(m, &opts);
 	text = render("text", &p, &opts, NULL);
 	check_lines(text, lines, 2);
+	free(text);
+	report__profile_free(&p);
+
+	/* As many again that were not timed. */
+	g.count = 14;
+	assert_int_equal(model__set_growth(m, &g), 0);
+	p = profile(m, &opts);
+	text = render("text", &p, &opts, NULL);
+	check_lines(text, estimates, 3);
 	free(text);
 	report__profile_free(&p);
 	model__free(m);

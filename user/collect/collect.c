@@ -154,7 +154,7 @@ static int configure(struct collect *c, const struct collect_options *opts)
 		[PROBE_ALLOC_DIRECT] = c->skel->progs.gt_alloc_direct,
 		[PROBE_STACK_PUSH] = c->skel->progs.gt_stack_push,
 		[PROBE_STACK_CHECK] = c->skel->progs.gt_stack_check,
-		[PROBE_STACK_END] = c->skel->progs.gt_stack_end,
+		[PROBE_STACK_COPY] = c->skel->progs.gt_stack_copy,
 		[PROBE_GC] = c->skel->progs.gt_gc,
 	};
 	struct gt_config *cfg = (struct gt_config *)&c->skel->rodata->cfg;
@@ -179,7 +179,7 @@ static int configure(struct collect *c, const struct collect_options *opts)
 	}
 	c->has_allocs = opts->needed[PROBE_ALLOC_PUSH] || opts->needed[PROBE_ALLOC_CHECK] ||
 			opts->needed[PROBE_ALLOC_DIRECT];
-	c->has_growths = opts->needed[PROBE_STACK_END];
+	c->has_growths = opts->needed[PROBE_STACK_COPY];
 	return size_tables(c);
 }
 
@@ -267,6 +267,11 @@ void collect__set_tracing(struct collect *c, bool on)
 void collect__set_pair_ns(struct collect *c, uint64_t ns)
 {
 	__atomic_store_n(&c->skel->bss->pair_ns, ns, __ATOMIC_RELEASE);
+}
+
+void collect__end_timing(struct collect *c)
+{
+	__atomic_store_n(&c->skel->bss->timing_ended, true, __ATOMIC_RELEASE);
 }
 
 int collect__events_fd(const struct collect *c)

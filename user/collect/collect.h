@@ -53,6 +53,12 @@ void collect__set_pair_ns(struct collect *c, uint64_t ns);
 /* Says that the probes on sweeping are about to go: sweeps under way by then will never end. */
 void collect__end_sweeps(struct collect *c);
 
+/*
+ * Says that the probes that time stack copies are about to go: from now on copies are not timed, those
+ * under way included.
+ */
+void collect__end_timing(struct collect *c);
+
 /* Readable when drain is not to wait for its turn, since the ring of events fills; -1: no events. */
 int collect__events_fd(const struct collect *c);
 

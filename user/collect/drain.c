@@ -144,12 +144,16 @@ static int drain_growth(struct collect *c, struct model *m, const void *k, const
 	for (int cpu = 0; cpu < c->ncpu; cpu++) {
 		g.count += vals[cpu].count;
 		g.copied += vals[cpu].copied;
+		g.timed += vals[cpu].timed;
 		g.ns += vals[cpu].ns;
 		if (g.max_ns < vals[cpu].max_ns)
 			g.max_ns = vals[cpu].max_ns;
 	}
 	if (!g.count)
 		return 0;
+	/* A copy that is being added has been timed and not yet counted. */
+	if (g.timed > g.count)
+		g.timed = g.count;
 	err = collect__stack(c, m, key->stack);
 	return err ? err : model__set_growth(m, &g);
 }
@@ -291,7 +295,8 @@ static void add_cpu(struct model_counters *sum, const int *causes, const struct 
 	sum->unsure += cpu->unsure;
 	sum->retries += cpu->retries;
 	sum->growths_seen += cpu->growths_seen;
-	sum->growths_unmatched += cpu->growths_unbegun + cpu->growths_unended;
+	sum->growths_begun += cpu->growths_begun;
+	sum->growths_unmatched += cpu->growths_unended;
 	sum->gc_hits += cpu->gc_hits;
 	sum->delays_seen += cpu->delays_seen;
 	sum->delays_unmatched += cpu->delays_unbegun + cpu->delays_unended;

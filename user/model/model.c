@@ -148,11 +148,12 @@ int model__set_growth(struct model *m, const struct model_growth *g)
 	to->from = g->from;
 	to->to = g->to;
 	to->kind = g->kind;
-	if (g->count < to->count || g->copied < to->copied || g->ns < to->ns ||
-	    g->max_ns < to->max_ns)
+	if (g->count < to->count || g->copied < to->copied || g->timed < to->timed ||
+	    g->ns < to->ns || g->max_ns < to->max_ns)
 		return -EINVAL;
 	to->count = g->count;
 	to->copied = g->copied;
+	to->timed = g->timed;
 	to->ns = g->ns;
 	to->max_ns = g->max_ns;
 	return 0;
@@ -247,6 +248,7 @@ void model__counters_since_mark(const struct model *m, struct model_counters *ou
 	out->cut_foreign = since(now->cut_foreign, mark->cut_foreign);
 	out->cut_full = since(now->cut_full, mark->cut_full);
 	out->growths_seen = since(now->growths_seen, mark->growths_seen);
+	out->growths_begun = since(now->growths_begun, mark->growths_begun);
 	out->growths_unmatched = since(now->growths_unmatched, mark->growths_unmatched);
 	out->gc_hits = since(now->gc_hits, mark->gc_hits);
 	out->pauses_seen = since(now->pauses_seen, mark->pauses_seen);
@@ -295,6 +297,7 @@ void model__mark(struct model *m)
 
 		g->mark_count = g->count;
 		g->mark_copied = g->copied;
+		g->mark_timed = g->timed;
 		g->mark_ns = g->ns;
 	}
 	for (size_t i = 0; i < m->delays.n; i++) {

@@ -44,8 +44,9 @@ struct model_growth {
 	uint64_t start;			/* entry of the goroutine's function, 0: unknown */
 	uint32_t from, to;		/* sizes in bytes */
 	enum model_growth_kind kind;
-	uint64_t count, copied, ns, max_ns;			/* since the start; copied in bytes */
-	uint64_t mark_count, mark_copied, mark_ns;		/* at the last mark */
+	uint64_t count, copied;		/* since the start; copied in bytes */
+	uint64_t timed, ns, max_ns;	/* how many of them were timed, and the times of these */
+	uint64_t mark_count, mark_copied, mark_timed, mark_ns;	/* at the last mark */
 };
 
 /* What call sites are held up by for the collector's sake. */
@@ -191,8 +192,9 @@ struct model_counters {
 	uint64_t zero;			/* zero-size requests */
 	uint64_t cut_depth, cut_read, cut_foreign;	/* walks cut short */
 	uint64_t cut_full;		/* walks of which the table of stacks kept the beginning only */
-	uint64_t growths_seen;		/* stack copies that were begun */
-	uint64_t growths_unmatched;	/* begins without an end, and ends without a begin */
+	uint64_t growths_seen;		/* stack copies */
+	uint64_t growths_begun;		/* begins of them that were seen, to time them */
+	uint64_t growths_unmatched;	/* begins without an end */
 	uint64_t gc_hits;		/* of the probes of MODEL_GC */
 	uint64_t pauses_seen;		/* pauses that were begun and ended */
 	uint64_t pauses_unmatched;	/* begins without an end, and ends without a begin */
@@ -211,6 +213,7 @@ struct model_time {
 	uint64_t start_ns, now_ns, mark_ns;
 	int64_t start_wall_ns;		/* CLOCK_REALTIME at start_ns */
 	uint64_t sweep_end_ns;		/* until when MODEL_SWEEP was watched; 0: all the time */
+	uint64_t timing_end_ns;		/* until when stack copies were timed; 0: all the time */
 };
 
 struct model *model__new(void);		/* NULL: out of memory */

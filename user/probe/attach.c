@@ -18,10 +18,11 @@
 #include "probe/attach.h"
 
 struct probe_set {
-	int multi[PROBE_PROG_MAX][2];	/* link fds, -1: none; [1]: of the spare points */
-	struct bpf_link *single[PROBE_POINTS_MAX]; /* the spare ones come last */
-	int nsingle, nspare;
-	int count;
+	int multi[PROBE_PROG_MAX][PROBE_SPARE_MAX]; /* link fds, -1: none */
+	struct bpf_link *single[PROBE_POINTS_MAX];
+	enum probe_spare single_spare[PROBE_POINTS_MAX];
+	int nsingle;
+	int count, nspare[PROBE_SPARE_MAX];
 };
 
 /* The part of union bpf_attr that BPF_LINK_CREATE reads for uprobe_multi (Linux 6.6, uapi/bpf.h). */
@@ -143,9 +144,10 @@ static int fail(char *why, int err, const char *what)
 	return err;
 }
 
-/* One link for a program's points, of those that are spare or of the others. */
+/* One link for a program's points, of one spare set or of those that are in none. */
 static int attach_some(struct probe_set *set, const struct probe_plan *plan, pid_t pid,
-		       const char *exe, const struct bpf_program *prog, int which, bool spare)
+		       const char *exe, const struct bpf_program *prog, int which,
+		       enum probe_spare spare)
 {
 	__u64 offsets[PROBE_POINTS_MAX];
 	__u32 n = 0;
@@ -161,8 +163,7 @@ static int attach_some(struct probe_set *set, const struct probe_plan *plan, pid
 		return fd;
 	set->multi[which][spare] = fd;
 	set->count += (int)n;
-	if (spare)
-		set->nspare += (int)n;
+	set->nspare[spare] += (int)n;
 	return 0;
 }
 
@@ -172,11 +173,12 @@ static int attach_multi(struct probe_set *set, const struct probe_plan *plan, pi
 	int err;
 
 	for (int prog = 0; prog < PROBE_PROG_MAX; prog++) {
-		err = attach_some(set, plan, pid, exe, progs[prog], prog, false);
-		if (!err)
-			err = attach_some(set, plan, pid, exe, progs[prog], prog, true);
-		if (err)
-			return fail(why, err, "uprobes");
+		for (int spare = 0; spare < PROBE_SPARE_MAX; spare++) {
+			err = attach_some(set, plan, pid, exe, progs[prog], prog,
+					  (enum probe_spare)spare);
+			if (err)
+				return fail(why, err, "uprobes");
+		}
 	}
 	return 0;
 }
@@ -189,8 +191,10 @@ static int attach_one(struct probe_set *set, const struct probe_point *p, pid_t 
 
 	if (!link || libbpf_get_error(link))
 		return err ? err : -EINVAL;
-	set->single[set->nsingle++] = link;
+	set->single[set->nsingle] = link;
+	set->single_spare[set->nsingle++] = p->spare;
 	set->count++;
+	set->nspare[p->spare]++;
 	return 0;
 }
 
@@ -205,15 +209,10 @@ static int attach_single(struct probe_set *set, const struct probe_plan *plan, p
 			 "/sys is not mounted");
 		return -ENOTSUP;
 	}
-	for (int spare = 0; spare < 2; spare++) {
-		for (int i = 0; i < plan->npoints; i++) {
-			if (plan->points[i].spare != (bool)spare)
-				continue;
-			err = attach_one(set, &plan->points[i], pid, exe, progs);
-			if (err)
-				return fail(why, err, plan->points[i].func);
-			set->nspare += spare;
-		}
+	for (int i = 0; i < plan->npoints; i++) {
+		err = attach_one(set, &plan->points[i], pid, exe, progs);
+		if (err)
+			return fail(why, err, plan->points[i].func);
 	}
 	return 0;
 }
@@ -228,7 +227,8 @@ int probe__attach(const struct probe_plan *plan, pid_t pid, const char *exe,
 	if (!set)
 		return fail(why, -ENOMEM, "probes");
 	for (int i = 0; i < PROBE_PROG_MAX; i++)
-		set->multi[i][0] = set->multi[i][1] = -1;
+		for (int spare = 0; spare < PROBE_SPARE_MAX; spare++)
+			set->multi[i][spare] = -1;
 	err = multi ? attach_multi(set, plan, pid, exe, progs, why)
 		    : attach_single(set, plan, pid, exe, progs, why);
 	if (err) {
@@ -305,17 +305,26 @@ plain:
 		bpf_link__destroy(set->single[i]);
 }
 
-void probe__detach_spare(struct probe_set *set)
+void probe__detach_spare(struct probe_set *set, enum probe_spare spare)
 {
+	int left = 0;
+
 	for (int i = 0; i < PROBE_PROG_MAX; i++) {
-		if (set->multi[i][1] >= 0)
-			close(set->multi[i][1]);
-		set->multi[i][1] = -1;
+		if (set->multi[i][spare] >= 0)
+			close(set->multi[i][spare]);
+		set->multi[i][spare] = -1;
 	}
-	for (int i = 0; i < set->nspare && set->nsingle; i++)
-		bpf_link__destroy(set->single[--set->nsingle]);
-	set->count -= set->nspare;
-	set->nspare = 0;
+	for (int i = 0; i < set->nsingle; i++) {
+		if (set->single_spare[i] == spare) {
+			bpf_link__destroy(set->single[i]);
+			continue;
+		}
+		set->single[left] = set->single[i];
+		set->single_spare[left++] = set->single_spare[i];
+	}
+	set->nsingle = left;
+	set->count -= set->nspare[spare];
+	set->nspare[spare] = 0;
 }
 
 void probe__detach(struct probe_set *set)
@@ -323,7 +332,7 @@ void probe__detach(struct probe_set *set)
 	if (!set)
 		return;
 	for (int i = 0; i < PROBE_PROG_MAX; i++)
-		for (int spare = 0; spare < 2; spare++)
+		for (int spare = 0; spare < PROBE_SPARE_MAX; spare++)
 			if (set->multi[i][spare] >= 0)
 				close(set->multi[i][spare]);
 	if (set->nsingle)

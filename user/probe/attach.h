@@ -43,8 +43,8 @@ int probe__attach(const struct probe_plan *plan, pid_t pid, const char *exe,
 /* How many probes are in place. */
 int probe__count(const struct probe_set *set);
 
-/* Takes out those that are spare, for good; the others stay. How many are left counts as above. */
-void probe__detach_spare(struct probe_set *set);
+/* Takes out a set of spare ones, for good; the others stay. How many are left counts as above. */
+void probe__detach_spare(struct probe_set *set, enum probe_spare spare);
 
 /*
  * Takes all probes out and frees the set. When it returns no probe fires any more. Single uprobes

@@ -11,6 +11,7 @@
 
 #define MALLOCGC  "runtime.mallocgc"
 #define COPYSTACK "runtime.copystack"
+#define STACKFREE "runtime.stackfree"
 
 /* Of a function that is searched for inlined copies, so much is looked at. */
 #define CALLER_MAX 65536
@@ -120,19 +121,30 @@ static int add_begin(struct probe_plan *plan, const struct gobin *gb, const stru
 	return plan__place(gb, p, site.offset);
 }
 
-/* The same for an instruction that every way to its return passes. */
-static int add_end(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
-		   enum probe_prog prog)
+/*
+ * The end of copystack: an instruction that every way to its return passes, which must be the call of
+ * stackfree. There the old stack is in registers, and the goroutine where copystack has put it aside.
+ */
+static int add_copy(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func)
 {
 	struct probe_flow_end end = { 0 };
+	struct gobin_func stackfree;
 	const uint8_t *code;
 	size_t len = 0;
 	struct probe_point *p = plan__new_point(plan, gb, func, &code, &len);
 
 	if (!p)
 		return -ENOTSUP;
-	p->prog = prog;
+	p->prog = PROBE_STACK_COPY;
 	if (probe_flow__end(code, len, &end, p->why))
+		return -ENOTSUP;
+	if (gobin__func_by_name(gb, STACKFREE, &stackfree) ||
+	    !probe_flow__calls(code, len, func->entry, end.offset, stackfree.entry)) {
+		snprintf(p->why, sizeof(p->why), "its last step at +0x%x is not the call of " STACKFREE,
+			 end.offset);
+		return -ENOTSUP;
+	}
+	if (probe_flow__first_arg(code, len, end.offset, &plan->copy_gp, p->why))
 		return -ENOTSUP;
 	p->proven = end.size;
 	return plan__place(gb, p, end.offset);
@@ -262,6 +274,7 @@ int plan__begin(const struct gobin *gb, struct probe_plan *plan)
 {
 	plan->npoints = 0;
 	plan->caller_start = plan->caller_end = 0;
+	plan->copy_gp = 0;
 	plan->why[0] = plan->missing[0] = '\0';
 	memset(&plan->globals, 0, sizeof(plan->globals));
 	/* Then the version is a lower bound, and the runtime's layout that of another Go perhaps. */
@@ -327,7 +340,10 @@ int probe_plan__stack(const struct gobin *gb, struct probe_plan *plan)
 		}
 	}
 	err = add_begin(plan, gb, &f, PROBE_STACK_PUSH, PROBE_STACK_CHECK);
-	if (add_end(plan, gb, &f, PROBE_STACK_END))
+	/* Without it copies are still counted, just not timed. */
+	if (plan->npoints)
+		plan->points[0].spare = PROBE_SPARE_TIMING;
+	if (add_copy(plan, gb, &f))
 		err = -ENOTSUP;
 	return plan__end(plan, err);
 }
@@ -343,6 +359,8 @@ int probe_plan__add(struct probe_plan *plan, const struct probe_plan *group)
 		plan->caller_start = group->caller_start;
 		plan->caller_end = group->caller_end;
 	}
+	if (group->copy_gp)
+		plan->copy_gp = group->copy_gp;
 	if (group->globals.cycles)
 		plan->globals = group->globals;
 	return 0;
@@ -415,6 +433,7 @@ void probe_plan__config(const struct probe_plan *plan, const struct gobin *gb, u
 	cfg->m_p = rt->m_p;
 	cfg->p_mcache = rt->p_mcache;
 	cfg->mcache_tiny = rt->mcache_tiny;
+	cfg->copy_gp = plan->copy_gp;
 	cfg->id_mask = ~0ULL;
 	fill_classes(gb, cfg);
 	fill_goroutine(gb, bias, cfg);

@@ -21,9 +21,17 @@ enum probe_prog {
 	PROBE_ALLOC_DIRECT = 2,
 	PROBE_STACK_PUSH = 3,
 	PROBE_STACK_CHECK = 4,
-	PROBE_STACK_END = 5,
+	PROBE_STACK_COPY = 5,
 	PROBE_GC = 6,
 	PROBE_PROG_MAX = 7,
+};
+
+/* Points that may be taken out before the others, each set alone: probe__detach_spare(). */
+enum probe_spare {
+	PROBE_SPARE_NONE = 0,
+	PROBE_SPARE_SWEEPS = 1,		/* delays by sweeping */
+	PROBE_SPARE_TIMING = 2,		/* begins of stack copies, which only time them */
+	PROBE_SPARE_MAX = 3,
 };
 
 #define PROBE_BYTES 24
@@ -37,7 +45,7 @@ struct probe_point {
 	uint8_t bytes[PROBE_BYTES];	/* the function's first bytes, for people */
 	uint32_t nbytes;
 	struct gt_site site;		/* of PROBE_GC; without its address */
-	bool spare;			/* may be taken out before the others: probe__detach_spare() */
+	enum probe_spare spare;
 	uint32_t proven;		/* bytes from the entry on that must be in memory as in the file */
 	char why[PROBE_WHY_MAX];	/* not "": refused, and why */
 };
@@ -52,6 +60,7 @@ struct probe_plan {
 	struct probe_point points[PROBE_POINTS_MAX];
 	int npoints;
 	uint64_t caller_start, caller_end; /* whose calls PROBE_ALLOC_DIRECT leaves out; 0: unused */
+	uint32_t copy_gp;		/* of PROBE_STACK_COPY: see struct gt_config */
 	struct probe_globals globals;
 	char why[PROBE_WHY_MAX];	/* why there is no plan; "" if there is one */
 	char missing[PROBE_WHY_MAX];	/* what of the group goes without, and why; "" if nothing */
@@ -69,8 +78,9 @@ struct probe_plan {
 int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan);
 
 /*
- * Plans the two probes on each copy of a goroutine's stack: runtime.copystack's begin, and an end
- * that every way to its return passes. As above.
+ * Plans the two probes on each copy of a goroutine's stack: runtime.copystack's begin, which only
+ * times it and is spare, and its call of stackfree, which must be passed on every way to its return
+ * and tells all else. As above.
  *
  * Source: runtime/stack.go of Go 1.18 to 1.27. copystack is called by newstack, which grows stacks,
  * and shrinkstack. It runs on a system stack, so its own stack check never leads to a copy.

@@ -205,6 +205,7 @@ static void put_growth(struct json_writer *w, const struct report_sample *s)
 	report_json__int(w, line, "from", s->from);
 	report_json__int(w, line, "to", s->to);
 	report_json__int(w, line, "copied", s->copied);
+	report_json__int(w, line, "timed", s->count - s->untimed);
 	report_json__int(w, line, "ns", s->ns);
 	report_json__int(w, line, "max_ns", s->max_ns);
 	report_json__string(w, line, "start", s->start);

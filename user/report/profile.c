@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/copy_time.h"
 #include "report/flat.h"
 #include "report/via.h"
 
@@ -38,6 +39,7 @@ struct build {
 	struct report_arena *keep;	/* lives as long as the profile */
 	struct report_arena *tmp;
 	struct type_entry *types;
+	struct copy_times copy_times;
 	struct merged *alloc, *growth, *shrink, *pause, *late, *delay;
 };
 
@@ -262,6 +264,7 @@ static int add_growth(struct build *b, const struct model_growth *g)
 	struct report_sample figures = {
 		.count = g->count, .copied = g->copied, .ns = g->ns, .max_ns = g->max_ns
 	};
+	uint64_t timed = g->timed;
 	const struct flat *f;
 	struct model_loss *l;
 	int err;
@@ -270,7 +273,10 @@ static int add_growth(struct build *b, const struct model_growth *g)
 		figures.count -= g->mark_count;
 		figures.copied -= g->mark_copied;
 		figures.ns -= g->mark_ns;
+		timed -= g->mark_timed;
 	}
+	figures.untimed = figures.count > timed ? figures.count - timed : 0;
+	figures.ns += copy_times__estimate(&b->copy_times, g, figures.untimed);
 	if (!report__counts(&figures))
 		return 0;
 	/* A growing function has called morestack: even its own pc is a return address. */
@@ -587,6 +593,8 @@ int report__profile(const struct model *m, const struct report_names *names,
 	err = 0;
 	for (size_t i = 0; i < model__nallocs(m) && !err; i++)
 		err = add_alloc(&b, model__alloc(m, i));
+	if (!err)
+		err = copy_times__make(&b.copy_times, m, b.tmp);
 	for (size_t i = 0; i < model__ngrowths(m) && !err; i++)
 		err = add_growth(&b, model__growth(m, i));
 	if (!err)
@@ -597,6 +605,7 @@ int report__profile(const struct model *m, const struct report_names *names,
 cleanup:
 	/* The elements are the arena's; only the tables themselves are uthash's. */
 	flat__clear(&b.flats);
+	copy_times__clear(&b.copy_times);
 	HASH_CLEAR(hh, b.types);
 	HASH_CLEAR(hh, b.alloc);
 	HASH_CLEAR(hh, b.growth);
@@ -683,6 +692,7 @@ void report__add(struct report_sample *to, const struct report_sample *from)
 	to->count += from->count;
 	to->copied += from->copied;
 	to->ns += from->ns;
+	to->untimed += from->untimed;
 	to->work_ns += from->work_ns;
 	to->faults += from->faults;
 	if (from->max_ns > to->max_ns)

@@ -115,7 +115,8 @@ struct report_sample {
 	enum model_growth_kind kind;
 	uint32_t from, to;		/* sizes in bytes */
 	uint64_t count, copied, ns;	/* copied in bytes */
-	uint64_t max_ns;		/* since the start, whatever the period */
+	uint64_t untimed;		/* of count: copies whose share of ns is an estimate */
+	uint64_t max_ns;		/* of those timed since the start, whatever the period */
 	/* Of pauses, delays and late threads: count, ns, max_ns, and */
 	const char *what;		/* reason, kind of delay, how it was late; else "" */
 	uint32_t code;			/* enum model_reason, model_delay_kind, model_late_how */

@@ -451,8 +451,8 @@ static void print_losses(struct text *t)
 static void print_cost(struct text *t)
 {
 	const struct model_counters *c = &t->p->counters;
-	/* A stack copy is two: its begin and its end. */
-	uint64_t hits = c->seen + c->left_out + c->zero + 2 * c->growths_seen + c->gc_hits;
+	uint64_t hits = c->seen + c->left_out + c->zero + c->growths_begun + c->growths_seen +
+			c->gc_hits;
 	double ns = hits * t->run->ns_per_hit;
 
 	report_print__f(&t->out, "probe cost: ");

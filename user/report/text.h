@@ -91,7 +91,9 @@ int text_advice__gc(struct text *t);
 #define TEXT_SIZE_LEN 16
 /* A stack's size, "64 KiB"; what is no multiple of a unit is shown in bytes. Returns buf. */
 char *text_stack__size(uint32_t size, char buf[TEXT_SIZE_LEN]);
-/* What the copies took of the time of one CPU, "0.28 %". Returns buf. */
+/* "~" in front of a time that is an estimate, in all or in part; or "". */
+const char *text_stack__about(const struct report_sample *s);
+/* What the copies took of the time of one CPU, "0.28 %" or "~0.28 %". Returns buf. */
 char *text_stack__cpu(const struct text *t, char buf[TEXT_SIZE_LEN]);
 
 /* text_advice.c: a sentence on the growths, where the figures give cause for one. */

@@ -127,6 +127,7 @@ int text_delay__summary(struct text *t)
 /* What a call site pays, by what for; the last of the copies of its goroutines' stacks. */
 struct tax {
 	uint64_t assist, sweep, start, copies;
+	bool about;			/* the time of the copies is an estimate */
 };
 
 static bool same_site(const struct report_sample *a, const struct report_sample *b)
@@ -140,6 +141,12 @@ static bool same_site(const struct report_sample *a, const struct report_sample 
 static bool is_taxed(const struct report_sample *s)
 {
 	return s->code != MODEL_BARRIER;
+}
+
+static void add_copies(struct tax *tax, const struct report_sample *s)
+{
+	tax->copies += s->ns;
+	tax->about |= s->untimed > 0;
 }
 
 /* Of all samples, or of those at one site. */
@@ -160,7 +167,7 @@ static struct tax sum_tax(const struct text *t, const struct report_sample *site
 	}
 	for (size_t i = 0; i < growth->nsamples; i++) {
 		if (!site || same_site(&growth->samples[i], site))
-			tax.copies += growth->samples[i].ns;
+			add_copies(&tax, &growth->samples[i]);
 	}
 	return tax;
 }
@@ -174,6 +181,22 @@ static void print_time(struct text *t, uint64_t ns)
 	report_print__f(&t->out, "%7s  ", time);
 }
 
+/* Width of a column in which times may be estimates. */
+static int about_width(const struct text *t)
+{
+	return t->p->growth.total.untimed ? 8 : 7;
+}
+
+static void print_about(struct text *t, uint64_t ns, bool about)
+{
+	char time[REPORT_TIME_LEN] = "-", text[REPORT_TIME_LEN + 1];
+
+	if (ns)
+		report_print__time(ns, time);
+	snprintf(text, sizeof(text), "%s%s", ns && about ? "~" : "", time);
+	report_print__f(&t->out, "%*s  ", about_width(t), text);
+}
+
 /* Up to and with the gap behind the figures; returns their width. */
 static int print_tax(struct text *t, const struct tax *tax)
 {
@@ -181,14 +204,14 @@ static int print_tax(struct text *t, const struct tax *tax)
 	bool copies = t->groups & MODEL_STACK;
 	double share = text__share(t, sum);
 
-	print_time(t, sum);
+	print_about(t, sum, tax->about);
 	report_print__f(&t->out, "%6.*f  ", share < 100 ? 2 : 0, share < 1e6 ? share : 1e6);
 	print_time(t, tax->assist);
 	print_time(t, tax->sweep);
 	print_time(t, tax->start);
 	if (copies)
-		print_time(t, tax->copies);
-	return 4 * 9 + 8 + (copies ? 9 : 0);
+		print_about(t, tax->copies, tax->about);
+	return 3 * 9 + 8 + (2 + about_width(t)) * (copies ? 2 : 1);
 }
 
 static void print_tax_rows(struct text *t, const struct report_table *table)
@@ -197,10 +220,10 @@ static void print_tax_rows(struct text *t, const struct report_table *table)
 	const struct tax total = rest;
 	int used;
 
-	report_print__f(&t->out, "%s%7s  %6s  %7s  %7s  %7s  ", text__on(t, STYLE_BOLD), "SUM", "% TIME",
-			"ASSIST", "SWEEP", "START");
+	report_print__f(&t->out, "%s%*s  %6s  %7s  %7s  %7s  ", text__on(t, STYLE_BOLD), about_width(t),
+			"SUM", "% TIME", "ASSIST", "SWEEP", "START");
 	if (t->groups & MODEL_STACK)
-		report_print__f(&t->out, "%7s  ", "COPIES");
+		report_print__f(&t->out, "%*s  ", about_width(t), "COPIES");
 	report_print__f(&t->out, "CALL SITE%s\n", text__off(t));
 	for (size_t i = 0; i < table->nrows && i < t->top; i++) {
 		tax = sum_tax(t, table->rows[i].sample);

@@ -43,9 +43,18 @@ char *text_stack__size(uint32_t size, char buf[TEXT_SIZE_LEN])
 	return buf;
 }
 
+const char *text_stack__about(const struct report_sample *s)
+{
+	return s->untimed ? "~" : "";
+}
+
 char *text_stack__cpu(const struct text *t, char buf[TEXT_SIZE_LEN])
 {
-	return text__percent(text__share(t, t->p->growth.total.ns), buf);
+	char share[TEXT_PERCENT_LEN];
+
+	snprintf(buf, TEXT_SIZE_LEN, "%s%s", text_stack__about(&t->p->growth.total),
+		 text__percent(text__share(t, t->p->growth.total.ns), share));
+	return buf;
 }
 
 static double percent(const struct text *t, const struct report_sample *s)
@@ -53,6 +62,19 @@ static double percent(const struct text *t, const struct report_sample *s)
 	uint64_t total = report__value(&t->p->growth.total, t->growth_metric);
 
 	return total ? 100.0 * report__value(s, t->growth_metric) / total : 0;
+}
+
+/* The time of one of n copies, "~1.21 us" if it is an estimate. Returns buf. */
+static char *took(const struct report_sample *s, uint64_t n, char buf[REPORT_TIME_LEN])
+{
+	char time[REPORT_TIME_LEN - 1];
+
+	/* No copy was timed at all. */
+	if (s->untimed && !s->ns)
+		return strcpy(buf, "-");
+	snprintf(time, sizeof(time), "%s", report_print__time(s->ns / n, buf));
+	snprintf(buf, REPORT_TIME_LEN, "%s%s", text_stack__about(s), time);
+	return buf;
 }
 
 /* The figures of a row, up to and with the gap behind them. Returns their width. */
@@ -67,8 +89,10 @@ static int print_figures(struct text *t, const struct report_sample *s)
 		strcpy(time, "-");
 		time_unit = "";
 	}
-	report_print__f(&t->out, "%4s %-3s  %5.1f  %*" PRIu64 "  %4s %-2s  ", bytes, bytes_unit,
-			percent(t, s), t->count_width, s->count, time, time_unit);
+	/* What marks an estimate takes the second blank of the gap. */
+	report_print__f(&t->out, "%4s %-3s  %5.1f  %*" PRIu64 " %s%4s %-2s  ", bytes, bytes_unit,
+			percent(t, s), t->count_width, s->count, s->untimed ? "~" : " ", time,
+			time_unit);
 	return 8 + 2 + 5 + 2 + t->count_width + 2 + 7 + 2;
 }
 
@@ -188,10 +212,10 @@ static void print_step(struct text *t, const char *label, const struct report_sa
 	int bar = room < BAR_MAX ? room : BAR_MAX, n = 0;
 
 	if (timed) {
-		report_print__time(s->ns / timed, mean);
+		took(s, timed, mean);
 		report_print__time(s->max_ns, max);
 	}
-	report_print__f(&t->out, "%-*s  %*" PRIu64 "  %4s %-3s  %7s  %7s", STEP_WIDTH, label,
+	report_print__f(&t->out, "%-*s  %*" PRIu64 "  %4s %-3s %8s  %7s", STEP_WIDTH, label,
 			t->count_width, s->count, bytes, unit, mean, max);
 	if (most && bar > 4) {
 		n = (int)((double)s->count / most * bar);
@@ -285,6 +309,26 @@ static uint64_t count_regrowths(const struct report_set *set)
 	return n;
 }
 
+/* How many copies the times rest on, where that is not all. */
+static void print_estimates(struct text *t)
+{
+	const struct report_set *growth = &t->p->growth, *shrink = &t->p->shrink;
+	uint64_t n = growth->total.count - growth->lost.count + shrink->total.count;
+	uint64_t untimed = growth->total.untimed + shrink->total.untimed;
+	const struct model_time *time = &t->p->time;
+	char period[64] = "", line[256];
+
+	if (!untimed)
+		return;
+	if (time->timing_end_ns > time->start_ns)
+		snprintf(period, sizeof(period), "for the first %.1f s ",
+			 (time->timing_end_ns - time->start_ns) / 1e9);
+	snprintf(line, sizeof(line),
+		 "copies were timed %s(%" PRIu64 " of %" PRIu64 "): the longest one is of these, and ~ "
+		 "marks times that are estimates", period, n - untimed, n);
+	text__paragraph(t, line, 2);
+}
+
 static void print_totals(struct text *t)
 {
 	const struct report_set *set = &t->p->growth;
@@ -300,10 +344,10 @@ static void print_totals(struct text *t)
 	if (total->count && t->p->seconds > 0)
 		report_print__f(&t->out, " (%.0f/s)", text__rate(t, total->count));
 	report_print__f(&t->out, "; %s copied in %s\n", report_print__bytes(total->copied, bytes),
-			report_print__time(total->ns, time));
+			took(total, 1, time));
 	if (timed)
 		report_print__f(&t->out, "a copy took %s on average, %s at most",
-				report_print__time(total->ns / timed, time),
+				took(total, timed, time),
 				report_print__time(total->max_ns, max));
 	if (timed && t->p->seconds > 0)
 		report_print__f(&t->out, "; %s of one CPU", text_stack__cpu(t, cpu));
@@ -314,9 +358,9 @@ static void print_totals(struct text *t)
 	if (shrunk->count)
 		report_print__f(&t->out, ", %s copied in %s, %s at most",
 				report_print__bytes(shrunk->copied, bytes),
-				report_print__time(shrunk->ns, time),
-				report_print__time(shrunk->max_ns, max));
+				took(shrunk, 1, time), report_print__time(shrunk->max_ns, max));
 	report_print__f(&t->out, "\n");
+	print_estimates(t);
 }
 
 int text_stack__summary(struct text *t)
@@ -369,21 +413,21 @@ static void print_interval_line(struct text *t)
 {
 	const struct report_sample *total = &t->p->growth.total;
 	uint64_t lost = t->p->growth.lost.count;
-	char bytes[REPORT_BYTES_LEN], time[REPORT_TIME_LEN], line[128], took[32], missing[32] = "";
+	char bytes[REPORT_BYTES_LEN], time[REPORT_TIME_LEN], line[128], sum[32], missing[32] = "";
 	int width;
 
 	width = snprintf(line, sizeof(line), "%.0f growths/s (%.0f again), %s/s copied",
 			 text__rate(t, total->count), text__rate(t, count_regrowths(&t->p->growth)),
 			 report_print__bytes(text__rate(t, total->copied), bytes));
-	width += snprintf(took, sizeof(took), " in %s/s",
+	width += snprintf(sum, sizeof(sum), " in %s%s/s", text_stack__about(total),
 			  report_print__time(text__rate(t, total->ns), time));
 	if (lost)
 		width += snprintf(missing, sizeof(missing), ", lost %" PRIu64, lost);
 	/* A line that wraps would push the first one off the screen. */
 	if ((int)strlen("stacks: ") + width > t->columns)
-		*took = '\0';
+		*sum = '\0';
 	report_print__f(&t->out, "%sstacks:%s %s%s%s%s%s\n", text__on(t, STYLE_BOLD), text__off(t),
-			line, took, text__on(t, STYLE_ALARM), missing, text__off(t));
+			line, sum, text__on(t, STYLE_ALARM), missing, text__off(t));
 }
 
 int text_stack__interval(struct text *t, size_t rows)
@@ -413,11 +457,10 @@ static void print_balance(struct text *t)
 
 	report_print__f(&t->out, "seen: %" PRIu64 " stack cop%s", seen, seen == 1 ? "y" : "ies");
 	if (unmatched)
-		report_print__f(&t->out, "; %s%" PRIu64 " begins or ends without the other%s",
+		report_print__f(&t->out, "; %s%" PRIu64 " begins without an end%s",
 				text__on(t, STYLE_ALARM), unmatched, text__off(t));
-	if (seen > told + unmatched)
-		report_print__f(&t->out, "; %" PRIu64 " not in the tables yet",
-				seen - told - unmatched);
+	if (seen > told)
+		report_print__f(&t->out, "; %" PRIu64 " not in the tables yet", seen - told);
 	else if (seen < told)
 		report_print__f(&t->out, "; %" PRIu64 " more in the tables by then", told - seen);
 	report_print__f(&t->out, "\n");
