@@ -11,6 +11,7 @@ import time
 import exact
 import growths
 import lib
+import pauses
 import pprof
 from lib import equal, expect
 
@@ -118,7 +119,7 @@ def test_tables_too_small():
             equal(seen, total, "seen = delivered + lost")
             known = sum(site["count"] for site in truth["sites"])
             expect(seen >= known, f"{seen} copies seen, the target has {known}")
-            equal(growths.unmatched(profile), 0, "begins and ends unmatched")
+            equal(growths.unmatched(profile), 0, "begins without an end")
 
 
 def test_default_metric():
@@ -217,10 +218,10 @@ def snapshot(tracer, output):
 
 
 def test_many_at_full_speed():
-    """Stacks that grow as fast as they can, on all CPUs: copies and their ends stay paired.
+    """Stacks that grow as fast as they can, on all CPUs: begins and ends of copies stay paired.
 
-    Probes do not come and go at one time: of each thread a begin or an end may find no partner
-    then, which may show later. While gotrace traces, there are no others.
+    Probes do not come and go at one time: of each thread a begin may find no end then, which may
+    show later. While gotrace traces, there are no others.
     """
     target = lib.Loop(lib.build("stacks"), workers=4)
     with lib.workdir() as directory:
@@ -237,11 +238,11 @@ def test_many_at_full_speed():
         target.ask(21)
         profile = pprof.Profile(output)
     more = growths.unmatched(last) - growths.unmatched(first)
-    expect(more <= threads, f"{more} begins and ends unmatched while it traces")
+    expect(more <= threads, f"{more} begins without an end while it traces")
     copies = [sum(s.values[0] for s in one.samples) for one in (first, last)]
     expect(copies[1] > copies[0] + 1000, f"copies in two seconds, before and after: {copies}")
     expect(growths.unmatched(profile) <= 2 * threads,
-           f"{growths.unmatched(profile)} begins and ends unmatched, {threads} threads")
+           f"{growths.unmatched(profile)} begins without an end, {threads} threads")
     equal(growths.ended(tracer)[1], 0, "lost growths")
     climbs = [s for s in profile.samples if s.frames[0][0] == "main.climb"]
     expect(climbs, "no growth of main.climb")
@@ -250,6 +251,47 @@ def test_many_at_full_speed():
     starts = {s.labels["start"] for s in climbs}
     expect(starts <= {"main.climber", "main.answer.func1"}, f"starts: {starts}")
     target.stop()
+
+
+def test_timing_ends():
+    """Where timing is felt it ends after a while: copies are counted on, and estimates say so."""
+    # Goroutines that start with a larger stack would not have to grow it.
+    target = pauses.Target(lib.build("gc"), env={"GODEBUG": "adaptivestackstart=0"})
+    target.ask("load 1 60000")
+    with lib.workdir() as directory:
+        json, text = os.path.join(directory, "o.json"), os.path.join(directory, "o.txt")
+        first = target.ask("count")["growths"]
+        tracer = lib.Gotrace("-p", target.pid, "-e", "stack", "-o", json, "-o", text)
+        tracer.wait_attached()
+        begin = target.ask("count")["growths"]
+        time.sleep(4)
+        end = target.ask("count")["growths"]
+        tracer.stop()
+        run = pauses.Run(json)
+        last = target.ask("count")["growths"]
+        with open(text, encoding="utf-8") as stream:
+            report = stream.read()
+    target.child.kill()
+    expect("timing each would cost" in tracer.err, f"stderr: {tracer.err}")
+    lines = run.all("growth")
+    copies = sum(line["count"] for line in lines)
+    equal(run.total["seen"]["growths"], copies, "seen copies")
+    equal(sum(run.total["lost"].values()), 0, "lost")
+    equal(run.total["unmatched"], {"growths": 0}, "begins without an end")
+    found = sum(line["count"] for line in lines if line["start"] == "main.grower")
+    # A worker starts up to 64 growers and counts them when all have grown.
+    expect(end - begin - 128 <= found <= last - first + 128,
+           f"{found} growths, the target has {end - begin} to {last - first}")
+    timed = sum(line["timed"] for line in lines)
+    expect(1000 < timed < 0.7 * copies, f"{timed} of {copies} copies timed")
+    known = re.search(r"copies\s+were timed for the first ([0-9.]+) s \((\d+) of (\d+)\)", report)
+    expect(known, f"no word of what was timed: {report[:1000]}")
+    equal((int(known.group(2)), int(known.group(3))), (timed, copies), "copies timed, and all")
+    expect(float(known.group(1)) < 2.5, f"timed for {known.group(1)} s")
+    expect(re.search(r"a copy took ~\d", report), f"no estimate: {report[:1000]}")
+    for line in lines:
+        expect(0 <= line["timed"] <= line["count"] and line["max_ns"] <= line["ns"] or
+               not line["timed"], f"times of {line}")
 
 
 def cycle(version, mode):
