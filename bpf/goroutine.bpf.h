@@ -14,12 +14,17 @@ struct goroutine {
 	__u64 goid, startpc;
 };
 
-static __always_inline bool read_goroutine(__u64 gp, struct goroutine *g)
+static __always_inline bool read_goid(__u64 gp, __u64 *goid)
+{
+	return !bpf_probe_read_user(goid, sizeof(*goid), (void *)(gp + cfg.g_goid));
+}
+
+/* All but its id: each read takes its time. */
+static __always_inline bool read_unnamed(__u64 gp, struct goroutine *g)
 {
 	__u64 words[G_WORDS];
 
 	if (bpf_probe_read_user(words, sizeof(words), (void *)gp) ||
-	    bpf_probe_read_user(&g->goid, sizeof(g->goid), (void *)(gp + cfg.g_goid)) ||
 	    bpf_probe_read_user(&g->startpc, sizeof(g->startpc), (void *)(gp + cfg.g_startpc)))
 		return false;
 	g->lo = words[(cfg.g_stack >> 3) & (G_WORDS - 1)];
@@ -28,6 +33,11 @@ static __always_inline bool read_goroutine(__u64 gp, struct goroutine *g)
 	g->pc = words[((cfg.g_sched_sp >> 3) + 1) & (G_WORDS - 1)];
 	g->bp = words[(cfg.g_sched_bp >> 3) & (G_WORDS - 1)];
 	return true;
+}
+
+static __always_inline bool read_goroutine(__u64 gp, struct goroutine *g)
+{
+	return read_unnamed(gp, g) && read_goid(gp, &g->goid);
 }
 
 /* The function that the call instruction in front of pc calls, 0 if there is none. */

@@ -13,21 +13,26 @@
 #ifndef GOTRACE_STACK_BPF_H
 #define GOTRACE_STACK_BPF_H
 
-/* Remembers what was shrunk, of several times the largest size. */
-static __always_inline void remember_shrunk(__u64 gp, __u64 goid, __u64 size)
+/* Remembers what was shrunk, of several times the largest size. False: it cannot be read. */
+static __always_inline bool remember_shrunk(__u64 gp, __u64 size)
 {
-	struct gt_shrunk now = { .goid = goid, .size = size }, *known;
+	struct gt_shrunk now = { .size = size }, *known;
 
+	if (!read_goid(gp, &now.goid))
+		return false;
 	known = bpf_map_lookup_elem(&shrunk, &gp);
-	if (!known || known->goid != goid || known->size < size)
+	if (!known || known->goid != now.goid || known->size < size)
 		bpf_map_update_elem(&shrunk, &gp, &now, BPF_ANY);
+	return true;
 }
 
-static __always_inline bool is_regrowth(__u64 gp, __u64 goid, __u64 size)
+/* Most were never shrunk: only of the others it matters whose g it is now. */
+static __always_inline bool is_regrowth(__u64 gp, __u64 size)
 {
 	struct gt_shrunk *known = bpf_map_lookup_elem(&shrunk, &gp);
+	__u64 goid;
 
-	return known && known->goid == goid && size <= known->size;
+	return known && size <= known->size && read_goid(gp, &goid) && known->goid == goid;
 }
 
 /* This thread's place in the table of copies under way; NULL: no room, the copy is not timed. */
@@ -114,7 +119,7 @@ static __always_inline __u32 describe_copy(struct gt_cpu *cpu, struct pt_regs *c
 	__u32 cause;
 
 	if (bpf_probe_read_user(&gp, sizeof(gp), (void *)(ctx->sp + cfg.copy_gp)) ||
-	    !read_goroutine(gp, &g) || !is_copied(&g, ctx->ax, ctx->bx))
+	    !read_unnamed(gp, &g) || !is_copied(&g, ctx->ax, ctx->bx))
 		return GT_LOST_UNREADABLE;
 	c->copied = g.hi - g.sp;
 	c->key.start = g.startpc;
@@ -126,9 +131,10 @@ static __always_inline __u32 describe_copy(struct gt_cpu *cpu, struct pt_regs *c
 	if (c->key.to < size) {
 		c->key.kind = GT_SHRINK;
 		begin_of_left(&w, &g);
-		remember_shrunk(gp, g.goid, size);
+		if (!remember_shrunk(gp, size))
+			return GT_LOST_UNREADABLE;
 	} else {
-		c->key.kind = is_regrowth(gp, g.goid, c->key.to) ? GT_REGROWTH : GT_GROWTH;
+		c->key.kind = is_regrowth(gp, c->key.to) ? GT_REGROWTH : GT_GROWTH;
 	}
 	cause = walk_alone(cpu, &w) ? publish_stack(cpu, &w) : GT_LOST_CONTENDED;
 	c->key.stack = w.id;

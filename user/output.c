@@ -326,10 +326,12 @@ static void print_stats(const struct session *s, double seconds)
 	fprintf(stderr, "gotrace: tables: %u of %u (call site, type) pairs, %u of %u kinds of stack "
 		"copies, %u of %u delays, %u of %u stacks\n", use.allocs, use.max_allocs, use.growths,
 		use.max_growths, use.delays, use.max_delays, use.stacks, use.max_stacks);
-	fprintf(stderr, "gotrace: hits: %" PRIu64 " allocations, %" PRIu64 " stack copies, %" PRIu64
-		" of them timed, %" PRIu64 " of the collector, %" PRIu64 " left out, %" PRIu64 " of zero size, %" PRIu64
-		" walks repeated; by %s\n", c->seen, c->growths_seen, c->growths_begun, c->gc_hits,
-		c->left_out, c->zero, c->retries, s->multi ? "uprobe_multi" : "perf events");
+	fprintf(stderr,
+		"gotrace: hits: %" PRIu64 " allocations, %" PRIu64 " stack copies, %" PRIu64
+		" begins of them, %" PRIu64 " of the collector, %" PRIu64 " left out, %" PRIu64
+		" of zero size, %" PRIu64 " walks repeated; by %s\n", c->seen,
+		c->growths_seen, c->growths_begun, c->gc_hits, c->left_out, c->zero,
+		c->retries, s->multi ? "uprobe_multi" : "perf events");
 }
 
 void output__end_block(const struct session *s)
