@@ -99,7 +99,7 @@ static void test_tax_of_stacks(void **state)
 		"\n 960 ms    9.60   840 ms  50.0 ms  10.0 ms  60.0 ms  total\n",
 	};
 	static const char *const estimates[] = {
-		"\n     SUM   % CPU   ASSIST    SWEEP    START    COPIES  CALL SITE\n",
+		"\n     SUM  % TIME   ASSIST    SWEEP    START    COPIES  CALL SITE\n",
 		"\n ~970 ms    9.70   800 ms  50.0 ms        -   ~120 ms  ",
 		"\n ~1.02 s   10.20   840 ms  50.0 ms  10.0 ms   ~120 ms  total\n",
 	};
