@@ -108,6 +108,7 @@ static double cost_since(const struct session *s, struct watch *w, uint64_t hits
 	const struct watch was = *w;
 	uint64_t now = session__now_ns(), cpu = target__cpu_ns(s->target);
 
+	*rate = 0;
 	if (now - was.ns < NS_PER_S / 2 || cpu <= was.cpu_ns)
 		return 0;
 	start_watch(s, w, hits);
@@ -120,8 +121,10 @@ static double cost_since(const struct session *s, struct watch *w, uint64_t hits
 /* Warns once if the probes cost the target more than it may like. */
 static void watch_cost(struct session *s)
 {
-	double rate, percent = s->warned ? 0 : cost_since(s, &s->cost, session__hits(s), &rate);
+	double rate = 0, percent = 0;
 
+	if (!s->warned)
+		percent = cost_since(s, &s->cost, session__hits(s), &rate);
 	if (percent > 0)
 		s->run.ns_per_hit = ns_per_hit(s);
 	if (percent <= COST_WARNING)

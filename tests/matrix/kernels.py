@@ -76,7 +76,8 @@ def check_collector(directory):
     pauses.check_complete(run)
     found = pauses.check_phase(version, truth, run, "cycle")
     check_left(directory)
-    return f"{len(found)} pauses of {len(truth['pause_ns'])} cycles; {re.search(TIMES, said).group()}"
+    return f"{len(found)} pauses of {len(truth['pause_ns'])} cycles; " \
+           f"{re.search(TIMES, said).group()}"
 
 
 def check_load(directory):
@@ -105,7 +106,8 @@ def compare(results):
         directory = os.path.join(results, case)
         if not os.path.isdir(directory):
             continue
-        check = {"refused": check_refused, "load": check_load, "gc": check_collector}.get(case.split("-")[0], check_trace)
+        checks = {"refused": check_refused, "load": check_load, "gc": check_collector}
+        check = checks.get(case.split("-")[0], check_trace)
         try:
             print(f"ok kernel {kernel} {case}: {check(directory)}")
         except (lib.Failed, OSError, ValueError, EOFError) as problem:

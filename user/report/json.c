@@ -372,6 +372,8 @@ static void put_total(struct json_writer *w)
 		report_json__int(w, line, "pauses", p->pause.total.count);
 		report_json__int(w, line, "pause_ns", p->pause.total.ns);
 		report_json__int(w, line, "delays_under_way", c->delays_under_way);
+		if (p->time.sweep_end_ns)
+			report_json__int(w, line, "sweep_end_ns", p->time.sweep_end_ns);
 		put_delay_sums(w, line);
 	}
 	report_json__end(w, line);

@@ -206,6 +206,7 @@ static const struct field total[] = {
 	{ "?delays", "integer", "delays of all kinds" },
 	{ "?delay_ns", "integer", "their time" },
 	{ "?delays_under_way", "integer", "delays seen that had not ended" },
+	{ "?sweep_end_ns", "integer", "until when sweeps were watched; absent: all the time" },
 	{ "?assists", "integer", "delays that are assists, without those lost" },
 	{ "?assist_ns", "integer", "their time" },
 	{ "?assist_work_ns", "integer", "time of that in which they marked" },

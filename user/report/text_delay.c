@@ -121,6 +121,10 @@ int text_delay__summary(struct text *t)
 	if (!report__counts(total))
 		return t->out.err;
 	print_kinds(t);
+	if (t->p->time.sweep_end_ns > t->p->time.start_ns)
+		report_print__f(&t->out, "sweeps were watched for the first %.1f s: more would have cost "
+				"too much\n",
+				(t->p->time.sweep_end_ns - t->p->time.start_ns) / 1e9);
 	return print_table(t);
 }
 
@@ -240,7 +244,8 @@ static void print_tax_rows(struct text *t, const struct report_table *table)
 	}
 	print_tax(t, &total);
 	report_print__f(&t->out, "%stotal%s\n", text__on(t, STYLE_BOLD), text__off(t));
-	report_print__f(&t->out, "%% TIME is SUM of the time of the run; goroutines may pay at the same time\n");
+	report_print__f(&t->out, "%% TIME is SUM of the time of the run; goroutines may pay at the same "
+			"time\n");
 }
 
 int text_delay__tax(struct text *t)
