@@ -4,7 +4,7 @@
 # make demo       install what is missing, build, trace a real Go server under load for 10 s
 # make test       install what is missing, build, run all tests
 # make bench      what a probe costs, as ratios in one run
-# make fuzz       fuzz the reader of Go binaries and the finder of probe sites for FUZZ_SECONDS each
+# make fuzz       fuzz the reader of Go binaries and the finders of probe sites for FUZZ_SECONDS each
 # make lint       linters and house rules (tests/README.md says more)
 # V=1 shows the commands, SANITIZE=1 builds with ASan and UBSan.
 

@@ -5,7 +5,7 @@
 # bounded time. Needs no root. The corpus grows in .output/fuzz/NAME/corpus from run to run; an
 # input that crashes a target is kept in .output/fuzz/NAME/found, and the exit code is 1.
 #
-# usage: tests/fuzz/run.sh [gobin|site]...      FUZZ_SECONDS: for each target (120)
+# usage: tests/fuzz/run.sh [gobin|site|flow]...      FUZZ_SECONDS: for each target (120)
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -29,7 +29,8 @@ sources() {
 	case $1 in
 	gobin) max_len=8192 files=(user/gobin/*.c) libs=(-lelf) ;;
 	site) max_len=64 files=(user/probe/site.c) libs=(-lcapstone) ;;
-	*) echo "fuzz: no target '$1': there are gobin, site" >&2; exit 2 ;;
+	flow) max_len=512 files=(user/probe/flow*.c) libs=(-lcapstone) ;;
+	*) echo "fuzz: no target '$1': there are gobin, site, flow" >&2; exit 2 ;;
 	esac
 }
 
@@ -59,7 +60,7 @@ fuzz() {
 		"$(sed -n 's/.*cov: \([0-9]*\).*/\1/p' "$dir/log" | tail -n 1) edges covered"
 }
 
-[ $# -gt 0 ] || set -- gobin site
+[ $# -gt 0 ] || set -- gobin site flow
 for name in "$@"; do
 	sources "$name"
 done

@@ -324,7 +324,7 @@ static int find_span(struct flow *f, bool late, struct probe_flow_span *span)
 	for (int i = 0; i < n; i++)
 		if (f->at[exits[i].offset].seen)
 			span->ends[span->nends++] = exits[i];
-	return 0;
+	return span->nends ? 0 : flow__refuse(f, span->begin, "nothing returns from behind its begin");
 }
 
 int probe_flow__span(const uint8_t *code, size_t len, bool late, struct probe_flow_span *span,
