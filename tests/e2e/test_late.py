@@ -173,11 +173,12 @@ def test_one_cpu():
     """The whole program shares one CPU with others.
 
     The culprit waits for it, and when it has stopped, so may the thread that stops the world: one
-    of the two is named, whichever came last.
+    of the two is named, whichever came last. How many stops take long is up to the scheduler, so there
+    are many.
     """
     _, busy = two_cpus()
     with lib.workdir() as directory, spinners(busy, 2):
-        truth, run = trace(lib.build("gc"), [f"late waited {MANY}"], directory, cpu=busy)
+        truth, run = trace(lib.build("gc"), [f"late waited {4 * MANY}"], directory, cpu=busy)
     stops = long_stops(truth, run)
     problems = []
     for plant, pause in stops:
