@@ -615,6 +615,8 @@ static __always_inline int gc_hit(struct pt_regs *ctx)
 	__u32 i = (__u32)((ctx->ip * cfg.site_mul) >> (64 - GT_SITE_BITS));
 
 	keep_own_stack(ctx);
+	if (cfg.empty)
+		return 0;
 	i &= GT_SITES - 1;
 	event = cfg.sites[i].event;
 	cond = cfg.sites[i].cond;

@@ -57,7 +57,7 @@ static __always_inline int stack_begin(struct pt_regs *ctx, enum site site)
 	struct gt_growing *p;
 
 	keep_own_stack(ctx);
-	if (!cpu || !volatile_of(tracing) || volatile_of(timing_ended))
+	if (cfg.empty || !cpu || !volatile_of(tracing) || volatile_of(timing_ended))
 		return 0;
 	if (site == SITE_CHECK && is_restart(ctx)) {
 		count(cpu->left_out, 1);
@@ -190,7 +190,7 @@ static __always_inline int stack_copy(struct pt_regs *ctx)
 	bool timed;
 
 	keep_own_stack(ctx);
-	if (!cpu || !volatile_of(tracing))
+	if (cfg.empty || !cpu || !volatile_of(tracing))
 		return 0;
 	timed = is_timed(now, &ns);
 	count(cpu->growths_seen, 1);

@@ -97,6 +97,25 @@ static bool plan_group(struct session *s, int i, struct probe_plan *plan)
 	return ok;
 }
 
+/*
+ * Does the bench ask for probes that do nothing? Then those that would be given up at its rates are not
+ * there from the start.
+ */
+static bool is_empty(void)
+{
+	return getenv("GOTRACE_TEST_EMPTY");
+}
+
+static void drop_spare(struct probe_plan *plan)
+{
+	int n = 0;
+
+	for (int i = 0; i < plan->npoints; i++)
+		if (plan->points[i].spare == PROBE_SPARE_NONE)
+			plan->points[n++] = plan->points[i];
+	plan->npoints = n;
+}
+
 /* What this kernel lacks for a group, NULL: nothing. */
 static const char *kernel_lacks(enum model_group group)
 {
@@ -129,6 +148,8 @@ static int plan_probes(struct session *s)
 			refused = i;
 	}
 	free(plan);
+	if (is_empty())
+		drop_spare(s->plan);
 	if (!s->groups && kernel_lacks(groups[refused].group))
 		return refuse(s, EXIT_KERNEL, missing[refused]);
 	if (!s->groups) {
@@ -237,6 +258,7 @@ static int open_collect(struct session *s)
 	collect__verbose(s->args->verbose > 1);
 	probe_plan__config(s->plan, s->gb, s->bias, &opts.config);
 	opts.config.longer_ns = s->args->report.longer_ns;
+	opts.config.empty = is_empty();
 	opts.config.id_mask = test_value("GOTRACE_TEST_ID_MASK", ~0ULL);
 	for (int i = 0; i < s->plan->npoints; i++)
 		opts.needed[s->plan->points[i].prog] = true;

@@ -96,7 +96,8 @@ struct gt_config {
 	__gt_u64 gcstart_start, gcstart_end; /* before 1.21 the caller tells the reason */
 	__gt_u64 gcmarkdone_start, gcmarkdone_end;
 	__gt_u32 m_curg, m_preemptoff;
-	__gt_u32 p_assist_time, gc_pad;
+	__gt_u32 p_assist_time;
+	__gt_u32 empty;			/* hits do nothing: what the probes alone cost, for the bench */
 	__gt_u32 stop_has_reason;	/* stopTheWorldWithSema's argument, from 1.21 */
 	__gt_u32 restart_args;		/* enum gt_restart_args */
 	struct gt_task_layout task;

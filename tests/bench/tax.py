@@ -7,7 +7,7 @@ where latency is measured too. Where hits are very frequent gotrace gives up som
 second or so (timing each copy, watching each sweep); windows begin after that, so this is what a
 longer run costs. Windows with gotrace and without alternate in one run; each window
 with it is compared with the mean of its two neighbours without it, so that a machine that gets
-slower or faster does not count as a cost.
+slower or faster does not count as a cost. The floor is the same probes with programs that do nothing.
 """
 import json
 import os
@@ -97,11 +97,13 @@ class Nats:
             process.wait()
 
 
-def traced_window(target):
+def traced_window(target, empty=False):
     """The target's figures under gotrace, and what gotrace says at its end; None: not attached."""
+    env = dict(os.environ, GOTRACE_TEST_EMPTY="1") if empty else None
     command = [GOTRACE, "-p", str(target.pid), "-e", "stack,gc", "--force",
                "-o", os.path.join(OUT, "tax.txt")]
-    tool = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    tool = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            env=env)
     try:
         for line in tool.stderr:
             if "tracing pid" in line:
@@ -118,39 +120,45 @@ def traced_window(target):
 
 
 def compare(target, rounds):
-    """Windows without and with gotrace, in turns: {"off": [...], "on": [...], "said": ...}."""
-    raw = {"columns": list(target.columns), "off": [target.window()], "on": [], "said": ""}
+    """Windows without, with gotrace, without, with empty probes, in turns: {"off": [...], ...}."""
+    raw = {"columns": list(target.columns), "off": [target.window()], "on": [], "floor": [],
+           "said": ""}
     for _ in range(rounds):
-        found = traced_window(target)
-        if not found:
-            break
-        raw["on"].append(found[0])
-        raw["said"] = found[1]
-        time.sleep(SETTLE)
-        raw["off"].append(target.window())
+        for state in ("on", "floor"):
+            found = traced_window(target, state == "floor")
+            if not found:
+                return raw
+            raw[state].append(found[0])
+            if state == "on":
+                raw["said"] = found[1]
+            time.sleep(SETTLE)
+            raw["off"].append(target.window())
     return raw
 
 
-def ratios(raw, column):
+def ratios(raw, state, column):
     """With gotrace to the mean of the windows before and after, round by round."""
     off = [figures[column] for figures in raw["off"]]
-    return [figures[column] * 2 / (before + after)
-            for figures, before, after in zip(raw["on"], off, off[1:]) if before + after > 0]
+    first = ("on", "floor").index(state)
+    return [figures[column] * 2 / (off[i] + off[i + 1])
+            for figures, i in zip(raw[state], range(first, len(off) - 1, 2)) if off[i] + off[i + 1]]
 
 
 def print_raw(name, raw):
     print(f"\n{name}, -e stack,gc on and off, {len(raw['on'])} rounds of {WINDOW:.0f} s:")
-    if not raw["on"]:
+    if not raw["floor"]:
         print("  not measured: gotrace does not attach")
         return
     for column, title in enumerate(raw["columns"]):
         off = statistics.median(figures[column] for figures in raw["off"])
-        on = statistics.median(figures[column] for figures in raw["on"])
-        each = ratios(raw, column)
-        print(f"  {title:12} off {off:12,.1f}  on {on:12,.1f}  ratio {statistics.median(each):.4f}"
-              f"  ({min(each):.4f} to {max(each):.4f})")
-        for state in ("off", "on"):
-            print(f"    {state:4}" + "".join(f" {figures[column]:,.1f}" for figures in raw[state]))
+        print(f"  {title:12} off   {off:12,.1f}")
+        for state in ("on", "floor"):
+            found = statistics.median(figures[column] for figures in raw[state])
+            each = ratios(raw, state, column)
+            print(f"  {'':12} {state:5} {found:12,.1f}  ratio {statistics.median(each):.4f}"
+                  f"  ({min(each):.4f} to {max(each):.4f})")
+        for state in ("off", "on", "floor"):
+            print(f"    {state:5}" + "".join(f" {figures[column]:,.1f}" for figures in raw[state]))
     for line in raw["said"].splitlines():
         print(f"  | {line}")
 
