@@ -7,7 +7,8 @@ where latency is measured too. Where hits are very frequent gotrace gives up som
 second or so (timing each copy, watching each sweep); windows begin after that, so this is what a
 longer run costs. Windows with gotrace and without alternate in one run; each window
 with it is compared with the mean of its two neighbours without it, so that a machine that gets
-slower or faster does not count as a cost. The floor is the same probes with programs that do nothing.
+slower or faster does not count as a cost. The floor is the same probes with programs that do
+nothing.
 """
 import json
 import os

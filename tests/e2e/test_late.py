@@ -173,8 +173,8 @@ def test_one_cpu():
     """The whole program shares one CPU with others.
 
     The culprit waits for it, and when it has stopped, so may the thread that stops the world: one
-    of the two is named, whichever came last. How many stops take long is up to the scheduler, so there
-    are many.
+    of the two is named, whichever came last. How many stops take long is up to the scheduler, so
+    there are many.
     """
     _, busy = two_cpus()
     with lib.workdir() as directory, spinners(busy, 2):
