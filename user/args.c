@@ -156,9 +156,14 @@ static void parse_events(struct argp_state *state, char *list, struct args *a)
 
 static void parse_mode(struct argp_state *state, const char *mode, struct args *a)
 {
-	if (strcmp(mode, "auto") && strcmp(mode, "exact") && strcmp(mode, "off"))
+	if (!strcmp(mode, "auto"))
+		a->alloc = ARGS_ALLOC_AUTO;
+	else if (!strcmp(mode, "exact"))
+		a->alloc = ARGS_ALLOC_EXACT;
+	else if (!strcmp(mode, "off"))
+		a->alloc = ARGS_ALLOC_OFF;
+	else
 		argp_error(state, "no allocation mode '%s': there are auto, exact, off", mode);
-	a->alloc_off = !strcmp(mode, "off");
 }
 
 static void parse_metric(struct argp_state *state, const char *name, struct args *a)
@@ -275,7 +280,7 @@ static void finish(struct argp_state *state, struct parse *p)
 		argp_error(state, "what is '%s'? a process is given as -p PID", a->subject);
 	if (!a->npids)
 		argp_error(state, "no target: give one with -p PID");
-	if (a->alloc_off)
+	if (a->alloc == ARGS_ALLOC_OFF)
 		a->report.groups &= ~(unsigned int)MODEL_ALLOC;
 	if (!a->report.groups)
 		argp_error(state, "nothing to trace: -e has only alloc, and -a is off");

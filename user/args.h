@@ -29,6 +29,14 @@ struct args_output {
 	const struct report_format *format;
 };
 
+/* How allocations are counted: -a. */
+enum args_alloc {
+	ARGS_ALLOC_AUTO = 0,
+	ARGS_ALLOC_EXACT = 1,		/* each one */
+	ARGS_ALLOC_SAMPLE = 2,		/* by spans that are filled, and large ones */
+	ARGS_ALLOC_OFF = 3,
+};
+
 struct args {
 	bool inspect;			/* gotrace inspect SUBJECT */
 	const char *subject;
@@ -42,7 +50,7 @@ struct args {
 	const char *include[ARGS_LIST_MAX + 1], *exclude[ARGS_LIST_MAX + 1];
 	struct report_options report;	/* groups: what was asked for */
 	bool metric_given;
-	bool alloc_off;			/* -a off */
+	enum args_alloc alloc;
 	bool stats, dry_run, force, quiet;
 	int verbose;
 	char *command_line;

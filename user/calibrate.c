@@ -153,7 +153,7 @@ static int start_rig(struct rig *r, bool multi)
 	err = collect__open(&opts, &r->collect, why);
 	if (!err)
 		err = probe__attach(r->plan, getpid(), target__exe_path(r->self),
-				    collect__progs(r->collect), multi, &r->set, why);
+				    collect__progs(r->collect), multi, PROBE_PARTS_ALL, &r->set, why);
 	return err;
 }
 

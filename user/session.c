@@ -136,9 +136,9 @@ static void watch_cost(struct session *s)
 }
 
 /* Takes out a set of probes that is not worth its cost; those that stay are judged anew. */
-static uint64_t take_out(struct session *s, enum probe_spare spare)
+static uint64_t take_out(struct session *s, enum probe_part part)
 {
-	probe__detach_spare(s->probes, spare);
+	probe__take_out(s->probes, part);
 	start_watch(s, &s->cost, session__hits(s));
 	return session__now_ns();
 }
@@ -168,7 +168,7 @@ static void watch_sweeps(struct session *s)
 	if (percent <= SWEEPS_MAX)
 		return;
 	collect__end_sweeps(s->collect);
-	t.sweep_end_ns = take_out(s, PROBE_SPARE_SWEEPS);
+	t.sweep_end_ns = take_out(s, PROBE_PART_SWEEPS);
 	model__set_time(s->model, &t);
 	if (!s->args->quiet)
 		fprintf(stderr, "gotrace: pid %d sweeps %.0f spans/s before it allocates: watching that "
@@ -188,7 +188,7 @@ static void watch_timing(struct session *s)
 	if (percent <= TIMING_MAX)
 		return;
 	collect__end_timing(s->collect);
-	t.timing_end_ns = take_out(s, PROBE_SPARE_TIMING);
+	t.timing_end_ns = take_out(s, PROBE_PART_TIMING);
 	model__set_time(s->model, &t);
 	if (!s->args->quiet)
 		fprintf(stderr, "gotrace: pid %d copies %.0f stacks/s: timing each would cost %.1f %% of "

@@ -106,12 +106,13 @@ static bool is_empty(void)
 	return getenv("GOTRACE_TEST_EMPTY");
 }
 
-static void drop_spare(struct probe_plan *plan)
+static void drop_extra(struct probe_plan *plan)
 {
 	int n = 0;
 
 	for (int i = 0; i < plan->npoints; i++)
-		if (plan->points[i].spare == PROBE_SPARE_NONE)
+		if (plan->points[i].part != PROBE_PART_SWEEPS &&
+		    plan->points[i].part != PROBE_PART_TIMING)
 			plan->points[n++] = plan->points[i];
 	plan->npoints = n;
 }
@@ -149,7 +150,7 @@ static int plan_probes(struct session *s)
 	}
 	free(plan);
 	if (is_empty())
-		drop_spare(s->plan);
+		drop_extra(s->plan);
 	if (!s->groups && kernel_lacks(groups[refused].group))
 		return refuse(s, EXIT_KERNEL, missing[refused]);
 	if (!s->groups) {
@@ -313,7 +314,7 @@ int setup__attach(struct session *s)
 	char why[PROBE_WHY_MAX];
 	uint64_t start = session__now_ns();
 	int err = probe__attach(s->plan, target__pid(s->target), target__exe_path(s->target),
-				collect__progs(s->collect), s->multi, &s->probes, why);
+				collect__progs(s->collect), s->multi, PROBE_PARTS_ALL, &s->probes, why);
 
 	if (err)
 		return refuse(s, err == -EPERM || err == -ENOTSUP ? EXIT_KERNEL : EXIT_FAILED, why);

@@ -18,11 +18,16 @@
 #include "probe/attach.h"
 
 struct probe_set {
-	int multi[PROBE_PROG_MAX][PROBE_SPARE_MAX]; /* link fds, -1: none */
+	const struct probe_plan *plan;
+	pid_t pid;
+	const char *exe;
+	struct bpf_program *const *progs;
+	bool multi;
+	int links[PROBE_PROG_MAX][PROBE_PART_MAX]; /* fds of uprobe_multi links, -1: none */
 	struct bpf_link *single[PROBE_POINTS_MAX];
-	enum probe_spare single_spare[PROBE_POINTS_MAX];
+	enum probe_part single_part[PROBE_POINTS_MAX];
 	int nsingle;
-	int count, nspare[PROBE_SPARE_MAX];
+	int npoints[PROBE_PART_MAX];	/* in place */
 };
 
 /* The part of union bpf_attr that BPF_LINK_CREATE reads for uprobe_multi (Linux 6.6, uapi/bpf.h). */
@@ -144,63 +149,43 @@ static int fail(char *why, int err, const char *what)
 	return err;
 }
 
-/* One link for a program's points, of one spare set or of those that are in none. */
-static int attach_some(struct probe_set *set, const struct probe_plan *plan, pid_t pid,
-		       const char *exe, const struct bpf_program *prog, int which,
-		       enum probe_spare spare)
+/* One link for those points of a part that run one program. */
+static int put_in_multi(struct probe_set *set, enum probe_part part, int prog)
 {
 	__u64 offsets[PROBE_POINTS_MAX];
 	__u32 n = 0;
 	int fd;
 
-	for (int i = 0; i < plan->npoints; i++)
-		if ((int)plan->points[i].prog == which && plan->points[i].spare == spare)
-			offsets[n++] = plan->points[i].offset;
+	for (int i = 0; i < set->plan->npoints; i++)
+		if ((int)set->plan->points[i].prog == prog && set->plan->points[i].part == part)
+			offsets[n++] = set->plan->points[i].offset;
 	if (!n)
 		return 0;
-	fd = link_create(bpf_program__fd(prog), exe, offsets, n, pid);
+	fd = link_create(bpf_program__fd(set->progs[prog]), set->exe, offsets, n, set->pid);
 	if (fd < 0)
 		return fd;
-	set->multi[which][spare] = fd;
-	set->count += (int)n;
-	set->nspare[spare] += (int)n;
+	set->links[prog][part] = fd;
+	set->npoints[part] += (int)n;
 	return 0;
 }
 
-static int attach_multi(struct probe_set *set, const struct probe_plan *plan, pid_t pid,
-			const char *exe, struct bpf_program *const progs[PROBE_PROG_MAX], char *why)
+static int put_in_single(struct probe_set *set, const struct probe_point *p)
 {
-	int err;
-
-	for (int prog = 0; prog < PROBE_PROG_MAX; prog++) {
-		for (int spare = 0; spare < PROBE_SPARE_MAX; spare++) {
-			err = attach_some(set, plan, pid, exe, progs[prog], prog,
-					  (enum probe_spare)spare);
-			if (err)
-				return fail(why, err, "uprobes");
-		}
-	}
-	return 0;
-}
-
-static int attach_one(struct probe_set *set, const struct probe_point *p, pid_t pid, const char *exe,
-		      struct bpf_program *const progs[PROBE_PROG_MAX])
-{
-	struct bpf_link *link = bpf_program__attach_uprobe(progs[p->prog], false, pid, exe, p->offset);
+	struct bpf_link *link = bpf_program__attach_uprobe(set->progs[p->prog], false, set->pid,
+							   set->exe, p->offset);
 	int err = -errno;
 
 	if (!link || libbpf_get_error(link))
 		return err ? err : -EINVAL;
 	set->single[set->nsingle] = link;
-	set->single_spare[set->nsingle++] = p->spare;
-	set->count++;
-	set->nspare[p->spare]++;
+	set->single_part[set->nsingle++] = p->part;
+	set->npoints[p->part]++;
 	return 0;
 }
 
-static int attach_single(struct probe_set *set, const struct probe_plan *plan, pid_t pid,
-			 const char *exe, struct bpf_program *const progs[PROBE_PROG_MAX], char *why)
+static int put_in_singles(struct probe_set *set, enum probe_part part, char *why)
 {
+	const struct probe_point *p = set->plan->points, *end = p + set->plan->npoints;
 	int err;
 
 	/* libbpf would go by tracefs then, where its events outlive a gotrace that is killed. */
@@ -209,28 +194,50 @@ static int attach_single(struct probe_set *set, const struct probe_plan *plan, p
 			 "/sys is not mounted");
 		return -ENOTSUP;
 	}
-	for (int i = 0; i < plan->npoints; i++) {
-		err = attach_one(set, &plan->points[i], pid, exe, progs);
+	for (; p < end; p++) {
+		err = p->part == part ? put_in_single(set, p) : 0;
 		if (err)
-			return fail(why, err, plan->points[i].func);
+			return fail(why, err, p->func);
 	}
 	return 0;
 }
 
+int probe__put_in(struct probe_set *set, enum probe_part part, char *why)
+{
+	int err = 0;
+
+	if (set->npoints[part])
+		return 0;
+	for (int prog = 0; set->multi && prog < PROBE_PROG_MAX && !err; prog++) {
+		err = put_in_multi(set, part, prog);
+		if (err)
+			err = fail(why, err, "uprobes");
+	}
+	if (!set->multi)
+		err = put_in_singles(set, part, why);
+	if (err)
+		probe__take_out(set, part);
+	return err;
+}
+
 int probe__attach(const struct probe_plan *plan, pid_t pid, const char *exe,
-		  struct bpf_program *const progs[PROBE_PROG_MAX], bool multi,
+		  struct bpf_program *const progs[PROBE_PROG_MAX], bool multi, unsigned int parts,
 		  struct probe_set **out, char *why)
 {
 	struct probe_set *set = calloc(1, sizeof(*set));
-	int err;
+	int err = 0;
 
 	if (!set)
 		return fail(why, -ENOMEM, "probes");
-	for (int i = 0; i < PROBE_PROG_MAX; i++)
-		for (int spare = 0; spare < PROBE_SPARE_MAX; spare++)
-			set->multi[i][spare] = -1;
-	err = multi ? attach_multi(set, plan, pid, exe, progs, why)
-		    : attach_single(set, plan, pid, exe, progs, why);
+	set->plan = plan;
+	set->pid = pid;
+	set->exe = exe;
+	set->progs = progs;
+	set->multi = multi;
+	memset(set->links, -1, sizeof(set->links));
+	for (int part = 0; part < PROBE_PART_MAX && !err; part++)
+		if (parts & 1u << part)
+			err = probe__put_in(set, (enum probe_part)part, why);
 	if (err) {
 		probe__detach(set);
 		return err;
@@ -241,7 +248,16 @@ int probe__attach(const struct probe_plan *plan, pid_t pid, const char *exe,
 
 int probe__count(const struct probe_set *set)
 {
-	return set->count;
+	int n = 0;
+
+	for (int part = 0; part < PROBE_PART_MAX; part++)
+		n += set->npoints[part];
+	return n;
+}
+
+bool probe__is_in(const struct probe_set *set, enum probe_part part)
+{
+	return set->npoints[part] > 0;
 }
 
 /* What one helper process does: give up all links but its own, then end, which closes that one. */
@@ -305,36 +321,35 @@ plain:
 		bpf_link__destroy(set->single[i]);
 }
 
-void probe__detach_spare(struct probe_set *set, enum probe_spare spare)
+void probe__take_out(struct probe_set *set, enum probe_part part)
 {
 	int left = 0;
 
-	for (int i = 0; i < PROBE_PROG_MAX; i++) {
-		if (set->multi[i][spare] >= 0)
-			close(set->multi[i][spare]);
-		set->multi[i][spare] = -1;
+	for (int prog = 0; prog < PROBE_PROG_MAX; prog++) {
+		if (set->links[prog][part] >= 0)
+			close(set->links[prog][part]);
+		set->links[prog][part] = -1;
 	}
 	for (int i = 0; i < set->nsingle; i++) {
-		if (set->single_spare[i] == spare) {
+		if (set->single_part[i] == part) {
 			bpf_link__destroy(set->single[i]);
 			continue;
 		}
 		set->single[left] = set->single[i];
-		set->single_spare[left++] = set->single_spare[i];
+		set->single_part[left++] = set->single_part[i];
 	}
 	set->nsingle = left;
-	set->count -= set->nspare[spare];
-	set->nspare[spare] = 0;
+	set->npoints[part] = 0;
 }
 
 void probe__detach(struct probe_set *set)
 {
 	if (!set)
 		return;
-	for (int i = 0; i < PROBE_PROG_MAX; i++)
-		for (int spare = 0; spare < PROBE_SPARE_MAX; spare++)
-			if (set->multi[i][spare] >= 0)
-				close(set->multi[i][spare]);
+	for (int prog = 0; prog < PROBE_PROG_MAX; prog++)
+		for (int part = 0; part < PROBE_PART_MAX; part++)
+			if (set->links[prog][part] >= 0)
+				close(set->links[prog][part]);
 	if (set->nsingle)
 		detach_singles(set);
 	free(set);

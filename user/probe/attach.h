@@ -31,20 +31,27 @@ bool probe__has_uprobe_multi(void);
 bool probe__may_miss(void);
 
 /*
- * Attaches the plan's points to process pid, whose executable is exe ("/proc/PID/exe"). progs is
- * indexed by enum probe_prog; multi says that they were loaded for uprobe_multi. On failure nothing
- * stays attached, why (PROBE_WHY_MAX bytes) has the reason, and the result is -ESRCH (the process
- * is gone), -EPERM, -ENOTSUP (the kernel has no uprobes) or another negative errno.
+ * Attaches the plan's points of some parts (bits 1 << enum probe_part) to process pid, whose executable
+ * is exe ("/proc/PID/exe"). progs is indexed by enum probe_prog; multi says that they were loaded for
+ * uprobe_multi. plan, exe and progs must outlive the set. On failure nothing stays attached, why
+ * (PROBE_WHY_MAX bytes) has the reason, and the result is -ESRCH (the process is gone), -EPERM,
+ * -ENOTSUP (the kernel has no uprobes) or another negative errno.
  */
 int probe__attach(const struct probe_plan *plan, pid_t pid, const char *exe,
-		  struct bpf_program *const progs[PROBE_PROG_MAX], bool multi,
+		  struct bpf_program *const progs[PROBE_PROG_MAX], bool multi, unsigned int parts,
 		  struct probe_set **out, char *why);
+
+/* Puts a part's points in; without effect if they are. On failure it is as before; errors as above. */
+int probe__put_in(struct probe_set *set, enum probe_part part, char *why);
 
 /* How many probes are in place. */
 int probe__count(const struct probe_set *set);
 
-/* Takes out a set of spare ones, for good; the others stay. How many are left counts as above. */
-void probe__detach_spare(struct probe_set *set, enum probe_spare spare);
+/* Takes a part's points out; the others stay. When it returns none of the part fires any more. */
+void probe__take_out(struct probe_set *set, enum probe_part part);
+
+/* Are a part's points in? False of a part without points. */
+bool probe__is_in(const struct probe_set *set, enum probe_part part);
 
 /*
  * Takes all probes out and frees the set. When it returns no probe fires any more. Single uprobes

@@ -136,6 +136,7 @@ static int add_copy(struct probe_plan *plan, const struct gobin *gb, const struc
 	if (!p)
 		return -ENOTSUP;
 	p->prog = PROBE_STACK_COPY;
+	p->part = PROBE_PART_STACK;
 	if (probe_flow__end(code, len, &end, p->why))
 		return -ENOTSUP;
 	if (gobin__func_by_name(gb, STACKFREE, &stackfree) ||
@@ -152,7 +153,11 @@ static int add_copy(struct probe_plan *plan, const struct gobin *gb, const struc
 
 static int add_point(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func)
 {
-	return add_begin(plan, gb, func, PROBE_ALLOC_PUSH, PROBE_ALLOC_CHECK);
+	int n = plan->npoints, err = add_begin(plan, gb, func, PROBE_ALLOC_PUSH, PROBE_ALLOC_CHECK);
+
+	if (n < plan->npoints)
+		plan->points[n].part = PROBE_PART_EXACT;
+	return err;
 }
 
 static bool has_point(const struct probe_plan *plan, const char *name)
@@ -342,7 +347,7 @@ int probe_plan__stack(const struct gobin *gb, struct probe_plan *plan)
 	err = add_begin(plan, gb, &f, PROBE_STACK_PUSH, PROBE_STACK_CHECK);
 	/* Without it copies are still counted, just not timed. */
 	if (plan->npoints)
-		plan->points[0].spare = PROBE_SPARE_TIMING;
+		plan->points[0].part = PROBE_PART_TIMING;
 	if (add_copy(plan, gb, &f))
 		err = -ENOTSUP;
 	return plan__end(plan, err);

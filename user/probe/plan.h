@@ -26,13 +26,18 @@ enum probe_prog {
 	PROBE_PROG_MAX = 7,
 };
 
-/* Points that may be taken out before the others, each set alone: probe__detach_spare(). */
-enum probe_spare {
-	PROBE_SPARE_NONE = 0,
-	PROBE_SPARE_SWEEPS = 1,		/* delays by sweeping */
-	PROBE_SPARE_TIMING = 2,		/* begins of stack copies, which only time them */
-	PROBE_SPARE_MAX = 3,
+/* Points that are put in and taken out together, whatever becomes of the others: probe__put_in(). */
+enum probe_part {
+	PROBE_PART_GC = 0,
+	PROBE_PART_SWEEPS = 1,		/* delays by sweeping */
+	PROBE_PART_STACK = 2,		/* ends of stack copies, which tell all but their time */
+	PROBE_PART_TIMING = 3,		/* begins of stack copies, which only time them */
+	PROBE_PART_EXACT = 4,		/* each allocation */
+	PROBE_PART_SAMPLE = 5,		/* spans that are filled, and large allocations */
+	PROBE_PART_MAX = 6,
 };
+
+#define PROBE_PARTS_ALL ((1u << PROBE_PART_MAX) - 1)
 
 #define PROBE_BYTES 24
 
@@ -45,7 +50,7 @@ struct probe_point {
 	uint8_t bytes[PROBE_BYTES];	/* the function's first bytes, for people */
 	uint32_t nbytes;
 	struct gt_site site;		/* of PROBE_GC; without its address */
-	enum probe_spare spare;
+	enum probe_part part;
 	uint32_t proven;		/* bytes from the entry on that must be in memory as in the file */
 	char why[PROBE_WHY_MAX];	/* not "": refused, and why */
 };
@@ -79,7 +84,7 @@ int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan);
 
 /*
  * Plans the two probes on each copy of a goroutine's stack: runtime.copystack's begin, which only
- * times it and is spare, and its call of stackfree, which must be passed on every way to its return
+ * times it and is a part of its own, and its call of stackfree, which must be passed on every way to its return
  * and tells all else. As above.
  *
  * Source: runtime/stack.go of Go 1.18 to 1.27. copystack is called by newstack, which grows stacks,

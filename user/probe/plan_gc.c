@@ -217,7 +217,7 @@ static void add_sweep(const struct gobin *gb, struct probe_plan *plan)
 		leave_out(plan, n, "sweeping", why);
 	/* How often spans are swept is up to the heap and its limit: it may be too often to watch. */
 	for (int i = n; i < plan->npoints; i++)
-		plan->points[i].spare = PROBE_SPARE_SWEEPS;
+		plan->points[i].part = PROBE_PART_SWEEPS;
 }
 
 static int plan_pauses(const struct gobin *gb, struct probe_plan *plan)
