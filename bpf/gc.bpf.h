@@ -129,7 +129,7 @@ static __noinline int stop_begin(struct pt_regs *ctx)
 	p->seq = stop.seq;
 	p->tid = tid;
 	p->cause = GT_LOST_UNREADABLE;
-	if (curg && read_goroutine(curg, &g)) {
+	if (curg && read_goroutine(cpu, curg, &g)) {
 		p->goid = g.goid;
 		p->start = g.startpc;
 		w.ip = g.pc;
@@ -279,12 +279,13 @@ static __noinline int signal_hit(struct pt_regs *ctx)
  * Who left the stack of g0 last: mcall leaves the goroutine that called it just below where g0's own
  * stack begins, for the function it calls (runtime/asm_amd64.s). 0 if that cannot be told.
  */
-static __always_inline __u64 left_by(__u64 g0, struct goroutine *g)
+static __always_inline __u64 left_by(struct gt_cpu *cpu, __u64 g0, struct goroutine *g)
 {
 	__u64 gp = read_u64(read_u64(g0 + cfg.g_sched_sp) - 8);
 
 	/* Somebody else runs it by now, or it is no g. */
-	if (!gp || gp & 7 || is_go_code(gp) || !read_goroutine(gp, g) || read_u64(gp + cfg.g_m))
+	if (!gp || gp & 7 || is_go_code(gp) || !read_goroutine(cpu, gp, g) ||
+	    read_u64(gp + cfg.g_m))
 		return 0;
 	return g->sp - g->lo < g->hi - g->lo ? gp : 0;
 }
@@ -298,7 +299,7 @@ static __always_inline void describe_left(struct gt_cpu *cpu, struct gt_late *la
 	__u64 gp = curg_of(g0);
 
 	late->waited_ns = waited_since(begin);
-	if (!(gp ? read_goroutine(gp, &g) : left_by(g0, &g)))
+	if (!(gp ? read_goroutine(cpu, gp, &g) : left_by(cpu, g0, &g)))
 		return;
 	late->goid = g.goid;
 	late->start = g.startpc;

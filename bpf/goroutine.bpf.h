@@ -5,39 +5,42 @@
 #ifndef GOTRACE_GOROUTINE_BPF_H
 #define GOTRACE_GOROUTINE_BPF_H
 
-/* Words of a g that hold its stack and its saved registers. */
-#define G_WORDS 16
-
 struct goroutine {
 	__u64 lo, hi;			/* its stack */
 	__u64 sp, pc, bp;		/* g.sched */
 	__u64 goid, startpc;
 };
 
-static __always_inline bool read_goid(__u64 gp, __u64 *goid)
+/* A word of the scratch space, by its offset. */
+static __always_inline __u64 word_at(const struct gt_cpu *cpu, __u32 offset)
 {
-	return !bpf_probe_read_user(goid, sizeof(*goid), (void *)(gp + cfg.g_goid));
+	return volatile_of(cpu->window[(offset >> 3) & (GT_SCRATCH_WORDS - 1)]);
 }
 
-/* All but its id: each read takes its time. */
-static __always_inline bool read_unnamed(__u64 gp, struct goroutine *g)
+/*
+ * One read for all, because what a read costs is that it is one. There is no room for it on the stack:
+ * it goes to the scratch space of walks, by their rule (walk_alone()).
+ */
+static __always_inline bool read_goroutine(struct gt_cpu *cpu, __u64 gp, struct goroutine *g)
 {
-	__u64 words[G_WORDS];
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 
-	if (bpf_probe_read_user(words, sizeof(words), (void *)gp) ||
-	    bpf_probe_read_user(&g->startpc, sizeof(g->startpc), (void *)(gp + cfg.g_startpc)))
-		return false;
-	g->lo = words[(cfg.g_stack >> 3) & (G_WORDS - 1)];
-	g->hi = words[((cfg.g_stack >> 3) + 1) & (G_WORDS - 1)];
-	g->sp = words[(cfg.g_sched_sp >> 3) & (G_WORDS - 1)];
-	g->pc = words[((cfg.g_sched_sp >> 3) + 1) & (G_WORDS - 1)];
-	g->bp = words[(cfg.g_sched_bp >> 3) & (G_WORDS - 1)];
-	return true;
-}
-
-static __always_inline bool read_goroutine(__u64 gp, struct goroutine *g)
-{
-	return read_unnamed(gp, g) && read_goid(gp, &g->goid);
+	for (int try = 0; try < WALK_TRIES; try++) {
+		volatile_of(cpu->owner) = tid;
+		if (bpf_probe_read_user(cpu->window, GT_G_BYTES, (void *)gp))
+			return false;
+		g->lo = word_at(cpu, cfg.g_stack);
+		g->hi = word_at(cpu, cfg.g_stack + 8);
+		g->sp = word_at(cpu, cfg.g_sched_sp);
+		g->pc = word_at(cpu, cfg.g_sched_sp + 8);
+		g->bp = word_at(cpu, cfg.g_sched_bp);
+		g->goid = word_at(cpu, cfg.g_goid);
+		g->startpc = word_at(cpu, cfg.g_startpc);
+		if (volatile_of(cpu->owner) == tid)
+			return true;
+		count(cpu->retries, 1);
+	}
+	return false;
 }
 
 /* The function that the call instruction in front of pc calls, 0 if there is none. */

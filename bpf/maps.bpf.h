@@ -49,6 +49,14 @@ struct {
 	__type(value, struct gt_shrunk);
 } shrunk SEC(".maps");
 
+/*
+ * Which g's shrunk may know, by a hash of their address: growing stacks are many, and those that were
+ * shrunk before are few.
+ */
+#define SHRUNK_BITS  12
+#define SHRUNK_FLAGS (1 << SHRUNK_BITS)
+bool may_be_shrunk[SHRUNK_FLAGS] = {};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 4096);

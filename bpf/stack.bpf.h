@@ -13,26 +13,31 @@
 #ifndef GOTRACE_STACK_BPF_H
 #define GOTRACE_STACK_BPF_H
 
-/* Remembers what was shrunk, of several times the largest size. False: it cannot be read. */
-static __always_inline bool remember_shrunk(__u64 gp, __u64 size)
+/* Does shrunk perhaps know this g? Where the flag is not set it does not, which is the most frequent. */
+static __always_inline bool *may_know(__u64 gp)
 {
-	struct gt_shrunk now = { .size = size }, *known;
-
-	if (!read_goid(gp, &now.goid))
-		return false;
-	known = bpf_map_lookup_elem(&shrunk, &gp);
-	if (!known || known->goid != now.goid || known->size < size)
-		bpf_map_update_elem(&shrunk, &gp, &now, BPF_ANY);
-	return true;
+	return &may_be_shrunk[(gp * GT_HASH_SEED) >> (64 - SHRUNK_BITS) & (SHRUNK_FLAGS - 1)];
 }
 
-/* Most were never shrunk: only of the others it matters whose g it is now. */
-static __always_inline bool is_regrowth(__u64 gp, __u64 size)
+/* Remembers what was shrunk, of several times the largest size. */
+static __always_inline void remember_shrunk(__u64 gp, __u64 goid, __u64 size)
 {
-	struct gt_shrunk *known = bpf_map_lookup_elem(&shrunk, &gp);
-	__u64 goid;
+	struct gt_shrunk now = { .goid = goid, .size = size }, *known;
 
-	return known && size <= known->size && read_goid(gp, &goid) && known->goid == goid;
+	known = bpf_map_lookup_elem(&shrunk, &gp);
+	if (!known || known->goid != goid || known->size < size)
+		bpf_map_update_elem(&shrunk, &gp, &now, BPF_ANY);
+	volatile_of(*may_know(gp)) = true;
+}
+
+static __always_inline bool is_regrowth(__u64 gp, __u64 goid, __u64 size)
+{
+	struct gt_shrunk *known;
+
+	if (!volatile_of(*may_know(gp)))
+		return false;
+	known = bpf_map_lookup_elem(&shrunk, &gp);
+	return known && size <= known->size && known->goid == goid;
 }
 
 /* This thread's place in the table of copies under way; NULL: no room, the copy is not timed. */
@@ -74,15 +79,16 @@ static __always_inline int stack_begin(struct pt_regs *ctx, enum site site)
 }
 
 /* Is the copy that ends now timed? Then *ns is how long it took. */
-static __always_inline bool is_timed(__u64 now, __u64 *ns)
+static __always_inline bool is_timed(__u64 *ns)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct gt_growing *p;
-	__u64 begin;
+	__u64 begin, now;
 
 	/* A begin from before that found no end must not meet the end of a later copy. */
 	if (volatile_of(timing_ended))
 		return false;
+	now = bpf_ktime_get_ns();
 	p = bpf_map_lookup_elem(&growing, &tid);
 	if (!p || p->tid != tid)
 		return false;
@@ -92,10 +98,11 @@ static __always_inline bool is_timed(__u64 now, __u64 *ns)
 	return begin;
 }
 
-/* A copy that is done, and the old stack. */
+/* A copy that is done, and the walk of its stack. */
 struct copy {
 	struct gt_growth_key key;
-	__u64 check, copied;
+	__u64 copied;
+	struct walk w;
 };
 
 /* Sizes are kept in 32 bits; Go's largest stack is of 2 GiB (runtime/proc.go, maxstackceiling). */
@@ -110,38 +117,35 @@ static __always_inline bool is_copied(const struct goroutine *g, __u64 lo, __u64
 	       used <= to;
 }
 
-/* Fills in all that is known of a copy. Returns KEPT or the cause why it is lost. */
+/*
+ * Fills in all that is known of a copy, and walks. Returns KEPT or the cause why it is lost; the stack is
+ * not in the table yet.
+ */
 static __always_inline __u32 describe_copy(struct gt_cpu *cpu, struct pt_regs *ctx, struct copy *c)
 {
-	struct walk w = { .tid = (__u32)bpf_get_current_pid_tgid() };
-	struct goroutine g = { 0 };
 	__u64 gp, size = ctx->bx - ctx->ax;
-	__u32 cause;
+	struct goroutine g = { 0 };
+	struct walk *w = &c->w;
 
 	if (bpf_probe_read_user(&gp, sizeof(gp), (void *)(ctx->sp + cfg.copy_gp)) ||
-	    !read_unnamed(gp, &g) || !is_copied(&g, ctx->ax, ctx->bx))
+	    !read_goroutine(cpu, gp, &g) || !is_copied(&g, ctx->ax, ctx->bx))
 		return GT_LOST_UNREADABLE;
 	c->copied = g.hi - g.sp;
 	c->key.start = g.startpc;
 	c->key.from = (__u32)size;
 	c->key.to = (__u32)(g.hi - g.lo);
-	w.ip = g.pc;
-	w.sp = g.sp;
-	w.bp = g.bp;
+	w->tid = (__u32)bpf_get_current_pid_tgid();
+	w->ip = g.pc;
+	w->sp = g.sp;
+	w->bp = g.bp;
 	if (c->key.to < size) {
 		c->key.kind = GT_SHRINK;
-		begin_of_left(&w, &g);
-		if (!remember_shrunk(gp, size))
-			return GT_LOST_UNREADABLE;
+		begin_of_left(w, &g);
+		remember_shrunk(gp, g.goid, size);
 	} else {
-		c->key.kind = is_regrowth(gp, c->key.to) ? GT_REGROWTH : GT_GROWTH;
+		c->key.kind = is_regrowth(gp, g.goid, c->key.to) ? GT_REGROWTH : GT_GROWTH;
 	}
-	cause = walk_alone(cpu, &w) ? publish_stack(cpu, &w) : GT_LOST_CONTENDED;
-	c->key.stack = w.id;
-	c->check = w.check;
-	if (w.cut)
-		count_cut(cpu, w.cut);
-	return cause;
+	return walk_alone(cpu, w) ? KEPT : GT_LOST_CONTENDED;
 }
 
 /*
@@ -156,23 +160,44 @@ static __always_inline void add_time(struct gt_growth_val *val, __u64 ns)
 		volatile_of(val->max_ns) = ns;
 }
 
-/* Returns KEPT or the cause why it is lost. */
-static __always_inline __u32 add_copy(const struct copy *c, bool timed, __u64 ns)
+/* The first of its kind, on this CPU or at all: the stack may have to go to its table. */
+static __always_inline __u32 add_first_copy(struct gt_cpu *cpu, struct copy *c,
+					    struct gt_growth_val **val)
 {
-	struct gt_growth_val first = { .check = c->check }, *val;
+	__u32 cause = publish_stack(cpu, &c->w);
+	struct gt_growth_val first = { 0 };
 
-	val = bpf_map_lookup_elem(&growths, &c->key);
-	if (!val) {
+	if (cause != KEPT)
+		return cause;
+	/* It may have been cut, to what there is room for. */
+	c->key.stack = c->w.id;
+	first.check = c->w.check;
+	*val = bpf_map_lookup_elem(&growths, &c->key);
+	if (!*val) {
 		/* Another CPU may have made the entry meanwhile: -EEXIST is as good. */
 		bpf_map_update_elem(&growths, &c->key, &first, BPF_NOEXIST);
-		val = bpf_map_lookup_elem(&growths, &c->key);
+		*val = bpf_map_lookup_elem(&growths, &c->key);
 	}
-	if (!val)
+	if (!*val)
 		return GT_LOST_ALLOCS_FULL;
-	if (!val->check)
-		val->check = c->check;
-	if (val->check != c->check)
-		return GT_LOST_COLLISION;
+	if (!(*val)->check)
+		(*val)->check = c->w.check;
+	return (*val)->check == c->w.check ? KEPT : GT_LOST_COLLISION;
+}
+
+/* Returns KEPT or the cause why it is lost. */
+static __always_inline __u32 add_copy(struct gt_cpu *cpu, struct copy *c, bool timed, __u64 ns)
+{
+	struct gt_growth_val *val;
+	__u32 cause;
+
+	c->key.stack = c->w.id;
+	val = bpf_map_lookup_elem(&growths, &c->key);
+	if (!val || val->check != c->w.check) {
+		cause = add_first_copy(cpu, c, &val);
+		if (cause != KEPT)
+			return cause;
+	}
 	/* Before the count, so that whoever reads in between does not see a copy that is not timed. */
 	if (timed)
 		add_time(val, ns);
@@ -183,7 +208,7 @@ static __always_inline __u32 add_copy(const struct copy *c, bool timed, __u64 ns
 
 static __always_inline int stack_copy(struct pt_regs *ctx)
 {
-	__u64 now = bpf_ktime_get_ns(), ns = 0;
+	__u64 ns = 0;
 	__u32 slot = 0, cause;
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
 	struct copy c = { 0 };
@@ -192,11 +217,13 @@ static __always_inline int stack_copy(struct pt_regs *ctx)
 	keep_own_stack(ctx);
 	if (cfg.empty || !cpu || !volatile_of(tracing))
 		return 0;
-	timed = is_timed(now, &ns);
+	timed = is_timed(&ns);
 	count(cpu->growths_seen, 1);
 	cause = describe_copy(cpu, ctx, &c);
 	if (cause == KEPT)
-		cause = add_copy(&c, timed, ns);
+		cause = add_copy(cpu, &c, timed, ns);
+	if (c.w.cut)
+		count_cut(cpu, c.w.cut);
 	if (cause < GT_LOST_MAX) {
 		count(cpu->growths_lost[cause].objects, 1);
 		count(cpu->growths_lost[cause].bytes, c.copied);

@@ -74,6 +74,9 @@ struct gt_task_layout {
 	__gt_u32 min_flt, maj_flt;
 };
 
+/* So much of a g holds all that is read of it, in every version; runtime/runtime2.go. */
+#define GT_G_BYTES 320
+
 struct gt_config {
 	__gt_u64 text_start, text_end;	/* Go code of the process: a stack's frames lie in it */
 	__gt_u64 caller_start, caller_end; /* gt_alloc_direct leaves out calls from this function */
@@ -82,7 +85,7 @@ struct gt_config {
 	__gt_u32 header;		/* ... of so many bytes; 0: this Go has none */
 	__gt_u32 pad;
 	__gt_u32 g_m, m_p, p_mcache, mcache_tiny;
-	/* Of a g: offsets. The first three lie within 16 words of its start; hi follows lo, pc sp. */
+	/* Of a g: offsets, all within GT_G_BYTES; hi follows lo, pc sp. */
 	__gt_u32 g_stack, g_sched_sp, g_sched_bp, g_goid, g_startpc;
 	__gt_u32 copy_gp;		/* -e stack: where copystack has its gp, from the stack pointer */
 	/* Where a goroutine that does not run was left, addresses in the process; 0: not there. */
