@@ -99,9 +99,9 @@ static __always_inline void read_reason(struct gt_cpu *cpu, struct gt_pause *p, 
 	if (cfg.stop_has_reason) {
 		p->reason = reason & 0xff;
 	} else if (caller - cfg.gcstart_start < cfg.gcstart_end - cfg.gcstart_start) {
-		p->reason = 2;
+		p->reason = GT_REASON_SWEEP_TERMINATION;
 	} else if (caller - cfg.gcmarkdone_start < cfg.gcmarkdone_end - cfg.gcmarkdone_start) {
-		p->reason = 1;
+		p->reason = GT_REASON_MARK_TERMINATION;
 	} else if (!bpf_probe_read_user(text, sizeof(text), (void *)(m + cfg.m_preemptoff)) &&
 		   !bpf_probe_read_user(p->text, sizeof(p->text) - 1, (void *)text[0])) {
 		p->text[sizeof(p->text) - 1] = (char)text[1];
@@ -163,12 +163,12 @@ static __always_inline void read_times(struct gt_pause *p)
 
 	if (bpf_probe_read_user(t, sizeof(t), (void *)(cfg.cycles + 16)))
 		return;
-	begin = p->reason == 1 ? t[2] : t[0];
+	begin = p->reason == GT_REASON_MARK_TERMINATION ? t[2] : t[0];
 	end = t[3];
 	if (begin > p->requested_ns || p->requested_ns - begin > 1000000000)
 		return;
 	p->head.time_ns = begin;
-	if (p->reason == 1 && end > begin && end < p->restarting_ns)
+	if (p->reason == GT_REASON_MARK_TERMINATION && end > begin && end < p->restarting_ns)
 		p->restarted_ns = end;
 }
 
@@ -188,7 +188,7 @@ static __always_inline int restart_begin(struct pt_regs *ctx)
 	p->restarting_ns = now;
 	p->yield_ns = volatile_of(stop.yield_ns);
 	p->head.time_ns = p->requested_ns;
-	if (cfg.restart_args == GT_RESTART_NONE && cfg.cycles && p->reason && p->reason <= 2)
+	if (cfg.restart_args == GT_RESTART_NONE && cfg.cycles && p->reason && p->reason <= GT_REASON_SWEEP_TERMINATION)
 		read_times(p);
 	if (cfg.restart_args >= GT_RESTART_START) {
 		p->reason = ctx->bx & 0xff;
@@ -200,6 +200,8 @@ static __always_inline int restart_begin(struct pt_regs *ctx)
 		p->heap_end = read_u64(cfg.heap_live);
 	if (cfg.cycles)
 		p->cycle = (__u32)read_u64(cfg.cycles);
+	if (p->reason == GT_REASON_SWEEP_TERMINATION)
+		stop.cycles++;
 	return 0;
 }
 
@@ -426,57 +428,32 @@ static __always_inline bool is_inside(const struct gt_pending *outer, __u64 dept
 	return outer->depth < depth;
 }
 
-/*
- * gcAssistAlloc1 adds the time that it takes to p.gcAssistTime, and at times clears that, after the
- * probe on its end (runtime/mgcmark.go): the difference is the runtime's own figure.
- */
-static __always_inline void begin_work(struct gt_pending *p, __u64 g0)
-{
-	__u64 m = read_u64(g0 + cfg.g_m);
-
-	p->owner = read_u64(m + cfg.m_curg);
-	p->timer = read_u64(m + cfg.m_p) + cfg.p_assist_time;
-	p->timer_ns = read_u64(p->timer);
-}
-
-static __always_inline __u64 work_time(const struct gt_pending *p, __u64 now)
-{
-	__u64 whole = elapsed(p->begin_ns, now), own = read_u64(p->timer) - p->timer_ns;
-
-	return own <= now - p->begin_ns ? own : whole;
-}
-
 static __noinline int delay_begin(struct pt_regs *ctx, __u32 kind, bool in_frame)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid(), slot = 0;
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
 	__u64 key = pending_key(ctx->r14, kind);
-	struct gt_pending p = { .owner = ctx->ax, .cause = KEPT }, *outer;
+	struct gt_pending p = { .owner = ctx->ax }, *outer;
 	struct walk w = { .tid = tid, .ip = ctx->ip, .sp = ctx->sp, .bp = ctx->bp };
 
 	if (!cpu || !volatile_of(tracing) || (kind == GT_DELAY_SWEEP && volatile_of(sweeps_ended)))
 		return 0;
-	if (kind != GT_DELAY_WORK) {
-		outer = bpf_map_lookup_elem(&pending, &key);
-		p.depth = depth_of(ctx->r14, ctx->sp);
-		if (outer && is_inside(outer, p.depth)) {
-			outer->inside++;
-			return 0;
-		}
-		if (outer)
-			count(cpu->delays_unended, 1);
-		count(cpu->delays_seen, 1);
-		if (in_frame)
-			begin_at_frame(&w, ctx->bp);
-		p.cause = keep_stack(cpu, &w);
-		p.stack = w.id;
-		p.check = w.check;
-	} else {
-		begin_work(&p, ctx->r14);
+	outer = bpf_map_lookup_elem(&pending, &key);
+	p.depth = depth_of(ctx->r14, ctx->sp);
+	if (outer && is_inside(outer, p.depth)) {
+		outer->inside++;
+		return 0;
 	}
+	if (outer)
+		count(cpu->delays_unended, 1);
+	count(cpu->delays_seen, 1);
+	if (in_frame)
+		begin_at_frame(&w, ctx->bp);
+	p.cause = keep_stack(cpu, &w);
+	p.stack = w.id;
+	p.check = w.check;
 	if (bpf_map_update_elem(&pending, &key, &p, BPF_ANY)) {
-		if (kind != GT_DELAY_WORK)
-			count(cpu->delays_lost[GT_LOST_ALLOCS_FULL].objects, 1);
+		count(cpu->delays_lost[GT_LOST_ALLOCS_FULL].objects, 1);
 		return 0;
 	}
 	outer = bpf_map_lookup_elem(&pending, &key);
@@ -515,15 +492,15 @@ static __always_inline __u32 add_delay(const struct gt_pending *p, __u32 kind, _
 
 static __noinline int delay_end(struct pt_regs *ctx, __u32 kind)
 {
-	__u64 now = bpf_ktime_get_ns(), key = pending_key(ctx->r14, kind), whole;
+	__u64 now = bpf_ktime_get_ns(), key = pending_key(ctx->r14, kind);
 	__u32 slot = 0, cause;
 	struct gt_cpu *cpu = bpf_map_lookup_elem(&cpus, &slot);
-	struct gt_pending *p = bpf_map_lookup_elem(&pending, &key), *assist;
+	struct gt_pending *p = bpf_map_lookup_elem(&pending, &key);
 
 	if (!cpu)
 		return 0;
 	if (!p) {
-		if (volatile_of(tracing) && kind != GT_DELAY_WORK &&
+		if (volatile_of(tracing) &&
 		    !(kind == GT_DELAY_SWEEP && volatile_of(sweeps_ended)))
 			count(cpu->delays_unbegun, 1);
 		return 0;
@@ -532,17 +509,55 @@ static __noinline int delay_end(struct pt_regs *ctx, __u32 kind)
 		p->inside--;
 		return 0;
 	}
-	if (kind == GT_DELAY_WORK) {
-		whole = pending_key(p->owner, GT_DELAY_ASSIST);
-		assist = bpf_map_lookup_elem(&pending, &whole);
-		if (assist)
-			assist->work_ns += work_time(p, now);
-	} else {
-		cause = add_delay(p, kind, elapsed(p->begin_ns, now));
-		if (cause < GT_LOST_MAX)
-			count(cpu->delays_lost[cause].objects, 1);
-	}
+	cause = add_delay(p, kind, elapsed(p->begin_ns, now));
+	if (cause < GT_LOST_MAX)
+		count(cpu->delays_lost[cause].objects, 1);
 	bpf_map_delete_elem(&pending, &key);
+	return 0;
+}
+
+/* m.curg and m.p lie within so many words (runtime/runtime2.go, Go 1.18 to 1.27): one read for both. */
+#define M_WORDS 4
+
+/*
+ * What p.gcAssistTime, which is own now, has grown by since it was last looked at. Whoever finds more
+ * than gcAssistTimeSlack in it books and clears it, behind the probe; each cycle begins with 0.
+ */
+static __always_inline __u64 work_since(__u64 p, __u64 own)
+{
+	struct marked now = { .ns = own > ASSIST_TIME_SLACK ? 0 : own, .cycle = stop.cycles };
+	struct marked *last = bpf_map_lookup_elem(&marked, &p);
+	__u64 before = last && last->cycle == now.cycle ? last->ns : 0;
+
+	if (last)
+		*last = now;
+	else
+		bpf_map_update_elem(&marked, &p, &now, BPF_ANY);
+	return own >= before ? own - before : own;
+}
+
+/*
+ * gcAssistAlloc1 has marked, on the system stack of a thread that keeps its P, and has added the time
+ * that it took to p.gcAssistTime (runtime/mgcmark.go): that is part of the assist under way. In the
+ * cycle that runs when tracing begins it is not known what was there before: it is no more than the
+ * assist has taken so far.
+ */
+static __noinline int work_end(struct pt_regs *ctx)
+{
+	__u64 w[M_WORDS] = { 0 }, key, p, ns, most;
+	struct gt_pending *assist;
+
+	if (!volatile_of(tracing) ||
+	    bpf_probe_read_user(w, sizeof(w), (void *)(read_u64(ctx->r14 + cfg.g_m) + cfg.m_curg)))
+		return 0;
+	p = w[(cfg.m_p - cfg.m_curg) >> 3 & (M_WORDS - 1)];
+	ns = work_since(p, read_u64(p + cfg.p_assist_time));
+	key = pending_key(w[0], GT_DELAY_ASSIST);
+	assist = bpf_map_lookup_elem(&pending, &key);
+	if (!assist)
+		return 0;
+	most = bpf_ktime_get_ns() - assist->begin_ns - assist->work_ns;
+	assist->work_ns += ns < most ? ns : most;
 	return 0;
 }
 
@@ -602,6 +617,8 @@ static __always_inline int gc_event(struct pt_regs *ctx, __u32 event, __u32 flag
 		return yield_hit(ctx, event);
 	case GT_SITE_SIGNAL:
 		return signal_hit(ctx);
+	case GT_SITE_WORKED:
+		return work_end(ctx);
 	default:
 		return event >= GT_SITE_END ? delay_end(ctx, event - GT_SITE_END)
 					    : delay_begin(ctx, event - GT_SITE_BEGIN,

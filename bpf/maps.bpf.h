@@ -71,6 +71,22 @@ struct {
 	__type(value, struct gt_pending);
 } pending SEC(".maps");
 
+/* What assists had marked on a P when the last one of them ended. */
+struct marked {
+	__u64 ns;			/* p.gcAssistTime */
+	__u32 cycle, pad;		/* gt_stop.cycles */
+};
+
+/* runtime/mgcpacer.go, gcAssistTimeSlack: of Go 1.18 to 1.27. */
+#define ASSIST_TIME_SLACK 5000
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);		/* address of the P */
+	__type(value, struct marked);
+} marked SEC(".maps");
+
 /* What is known of a thread that has not stopped yet. */
 struct running {
 	__u64 first_ns, last_ns;
@@ -139,7 +155,8 @@ struct gt_stop {
 	__u64 yield_ns;			/* when the last thread stopped */
 	__u32 open;			/* begun and not yet ended */
 	__u32 seq;
-	__u32 runner, pad;		/* the thread that took a signal last */
+	__u32 runner;			/* the thread that took a signal last */
+	__u32 cycles;			/* GC cycles that were begun since tracing began */
 	struct gt_pause pause;		/* what is known of it */
 };
 

@@ -40,7 +40,7 @@ static const char *const site_names[] = {
 /* What a site of -e gc is there for. */
 static const char *event_name(uint16_t event)
 {
-	static const char *const names[] = {
+	static const char *const names[GT_SITE_BEGIN] = {
 		[GT_SITE_STOP] = "stop requested",
 		[GT_SITE_STOPPED] = "all stopped",
 		[GT_SITE_RESTART] = "restart begins",
@@ -48,6 +48,7 @@ static const char *event_name(uint16_t event)
 		[GT_SITE_YIELD] = "thread stops",
 		[GT_SITE_YIELD_SYSCALL] = "thread stops in a system call",
 		[GT_SITE_SIGNAL] = "thread is asked to stop",
+		[GT_SITE_WORKED] = "assist has marked",
 	};
 
 	if (event < GT_SITE_BEGIN)

@@ -31,6 +31,7 @@ enum gt_site_event {
 	GT_SITE_YIELD = 5,		/* begin of gcstopm */
 	GT_SITE_YIELD_SYSCALL = 6,	/* begin of entersyscall_gcwait, entersyscallHandleGCWait */
 	GT_SITE_SIGNAL = 7,		/* begin of doSigPreempt */
+	GT_SITE_WORKED = 8,		/* end of gcAssistAlloc1: an assist has marked */
 	GT_SITE_BEGIN = 16,		/* + enum gt_delay_kind: begin of a delay */
 	GT_SITE_END = 32,		/* + enum gt_delay_kind: its end */
 };

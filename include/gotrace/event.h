@@ -163,8 +163,7 @@ enum gt_delay_kind {
 	GT_DELAY_SWEEP = 1,		/* sweepone in deductSweepCredit: sweeping before a span is taken */
 	GT_DELAY_GC_START = 2,		/* gcStart: starting a cycle, its first pause included */
 	GT_DELAY_BARRIER = 3,		/* forEachP: waiting for every P to pass a safe point */
-	GT_DELAY_WORK = 4,		/* in pending only: gcAssistAlloc1, what an assist marks */
-	GT_DELAY_MAX = 5,
+	GT_DELAY_MAX = 4,
 };
 
 struct gt_delay_key {
@@ -185,9 +184,7 @@ struct gt_pending {
 	__gt_u64 begin_ns;		/* CLOCK_MONOTONIC */
 	__gt_u64 stack, check;
 	__gt_u64 work_ns;
-	__gt_u64 owner;			/* GT_DELAY_WORK: whose assist it is part of; GC_START: trigger */
-	__gt_u64 timer;			/* GT_DELAY_WORK: address of p.gcAssistTime, and what it was */
-	__gt_u64 timer_ns;
+	__gt_u64 owner;			/* GT_DELAY_GC_START: what set it off */
 	__gt_u64 depth;			/* bytes of stack in use where it was begun */
 	__gt_u32 cause;			/* enum gt_lost, GT_LOST_MAX: not lost */
 	__gt_u32 inside;		/* calls of the same function from within that have not ended */
@@ -206,6 +203,10 @@ enum gt_event_kind {
 	GT_EVENT_PAUSE = 1,
 	GT_EVENT_LATE = 2,
 };
+
+/* Of the runtime's stwReason those that begin and end a GC cycle; the same from Go 1.21 to 1.27. */
+#define GT_REASON_MARK_TERMINATION  1
+#define GT_REASON_SWEEP_TERMINATION 2
 
 #define GT_REASON_TEXT 24
 
@@ -342,7 +343,7 @@ _Static_assert(sizeof(struct gt_growth_val) == 48, "gt_growth_val");
 _Static_assert(sizeof(struct gt_growing) == 16, "gt_growing");
 _Static_assert(sizeof(struct gt_delay_key) == 16, "gt_delay_key");
 _Static_assert(sizeof(struct gt_delay_val) == 40, "gt_delay_val");
-_Static_assert(sizeof(struct gt_pending) == 72, "gt_pending");
+_Static_assert(sizeof(struct gt_pending) == 56, "gt_pending");
 _Static_assert(sizeof(struct gt_head) == 16, "gt_head");
 _Static_assert(sizeof(struct gt_pause) == 152, "gt_pause");
 _Static_assert(sizeof(struct gt_late) == 104, "gt_late");

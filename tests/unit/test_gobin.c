@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "gobin/gobin.h"
+#include "gotrace/config.h"
 #include "gobin/internal.h"
 
 #define FRAMES_MAX 64
@@ -393,6 +394,12 @@ static void check_offsets(struct binary *b)
 	int offset;
 	FILE *f;
 
+	/* What is read of a g in one go. */
+	if (r->g_goid + 8u > GT_G_BYTES || r->g_startpc + 8u > GT_G_BYTES)
+		differs(b, "g.goid %d, g.startpc %d", r->g_goid, r->g_startpc);
+	/* m.curg and m.p are read in one go as well. */
+	if (r->m_p <= r->m_curg || r->m_p - r->m_curg >= 32)
+		differs(b, "m.curg %d, m.p %d", r->m_curg, r->m_p);
 	snprintf(path, sizeof(path), "%s.offsets", b->path);
 	f = fopen(path, "r");
 	if (!f)

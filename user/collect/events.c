@@ -288,7 +288,7 @@ uint64_t collect_events__pending(struct collect *c)
 		key = next;
 		/* Before it may go: without it the walk would begin again. */
 		end = bpf_map_get_next_key(fd, &key, &next);
-		if ((key & 7) == GT_DELAY_WORK || bpf_map_lookup_elem(fd, &key, &p))
+		if (bpf_map_lookup_elem(fd, &key, &p))
 			continue;
 		if (now > p.begin_ns && now - p.begin_ns > AGE_MAX_NS) {
 			bpf_map_delete_elem(fd, &key);

@@ -14,7 +14,7 @@
 struct part {
 	const char *what;		/* for people */
 	const char *func[2];		/* the name, and that of other versions */
-	uint16_t begin;			/* enum gt_site_event */
+	uint16_t begin;			/* enum gt_site_event; 0: its end tells all */
 	uint16_t end;			/* 0: none */
 	bool late;			/* calls that find nothing to do do not count */
 	const char *caller;		/* in which a profile-guided build might have inlined it */
@@ -23,8 +23,8 @@ struct part {
 static const struct part delays[] = {
 	{ "mark assists", { "runtime.gcAssistAlloc" }, GT_SITE_BEGIN + GT_DELAY_ASSIST,
 	  GT_SITE_END + GT_DELAY_ASSIST, true, "runtime.mallocgc" },
-	{ "the work of mark assists", { "runtime.gcAssistAlloc1" }, GT_SITE_BEGIN + GT_DELAY_WORK,
-	  GT_SITE_END + GT_DELAY_WORK, true, "runtime.gcAssistAlloc" },
+	{ "the work of mark assists", { "runtime.gcAssistAlloc1" }, 0, GT_SITE_WORKED, true,
+	  "runtime.gcAssistAlloc" },
 	/* Its argument, what set it off, is in a register at its first instructions only. */
 	{ "starts of GC cycles", { "runtime.gcStart" }, GT_SITE_BEGIN + GT_DELAY_GC_START,
 	  GT_SITE_END + GT_DELAY_GC_START, false, "runtime.mallocgc" },
@@ -116,8 +116,11 @@ static int add_span(struct probe_plan *plan, const struct gobin *gb, const struc
 
 	if (!code || probe_flow__span(code, len, part->late, &span, why))
 		return -ENOTSUP;
-	err = span.begin ? add_site(plan, gb, func, span.begin, begin, span.size)
-			 : add_begin(plan, gb, func, part->begin, why);
+	if (!part->begin)
+		err = 0;
+	else
+		err = span.begin ? add_site(plan, gb, func, span.begin, begin, span.size)
+				 : add_begin(plan, gb, func, part->begin, why);
 	for (int i = 0; i < span.nends && !err; i++) {
 		const struct gt_site end = { .event = part->end, .cond = span.ends[i].cond };
 
