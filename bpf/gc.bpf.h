@@ -188,7 +188,8 @@ static __always_inline int restart_begin(struct pt_regs *ctx)
 	p->restarting_ns = now;
 	p->yield_ns = volatile_of(stop.yield_ns);
 	p->head.time_ns = p->requested_ns;
-	if (cfg.restart_args == GT_RESTART_NONE && cfg.cycles && p->reason && p->reason <= GT_REASON_SWEEP_TERMINATION)
+	if (cfg.restart_args == GT_RESTART_NONE && cfg.cycles && p->reason &&
+	    p->reason <= GT_REASON_SWEEP_TERMINATION)
 		read_times(p);
 	if (cfg.restart_args >= GT_RESTART_START) {
 		p->reason = ctx->bx & 0xff;

@@ -3,6 +3,7 @@
 
 GOTRACE_GO names the versions of Go, GOTRACE_RUNS the runs of each build.
 """
+import json
 import os
 import re
 import signal
@@ -34,19 +35,37 @@ def matrix_test(version, mode):
     return test
 
 
+def objects_of_runtime(path):
+    """Objects that no function of the target asked for: the m of a new thread, for example.
+
+    They may come after the target has read MemStats for the last time, and before gotrace is gone.
+    """
+    with open(path, encoding="utf-8") as stream:
+        lines = [json.loads(line) for line in stream]
+    return sum(line["objects"] for line in lines if line["kind"] == "alloc" and
+               not any(frame["func"].startswith("main.") for frame in line["stack"]))
+
+
 def both_test(version):
     """Allocations and growths at once: neither is less exact for the other."""
     def test():
         path = lib.build("stacks", version)
         with lib.workdir() as directory:
-            truth, _, tracer = growths.check(path, directory, BOTH)
+            lines = os.path.join(directory, "lines.json")
+            truth, _, tracer = growths.check(path, directory, (*BOTH, "-o", lines))
             seen = growths.number(tracer.err, r"seen ([\d,]+) allocations")
-            equal(seen, truth["mallocs"], "allocations seen, held against Mallocs")
+            expect(0 <= seen - truth["mallocs"] <= objects_of_runtime(lines),
+                   f"{seen} allocations seen, {truth['mallocs']} in Mallocs, "
+                   f"{objects_of_runtime(lines)} by the runtime for itself")
             lost = growths.number(tracer.err, r"seen [\d,]+ allocations, lost ([\d,]+)")
             equal(lost, 0, "lost allocations")
         with lib.workdir() as directory:
             truth, profile, tracer = growths.trace(path, directory, (*BOTH, "-m", "bytes"))
-            equal(profile.total()[0], truth["mallocs"], "objects, held against Mallocs")
+            own = sum(sample.values[0] for sample in profile.samples if
+                      not any(frame[0].startswith("main.") for frame in sample.frames))
+            expect(0 <= profile.total()[0] - truth["mallocs"] <= own,
+                   f"{profile.total()[0]} objects, {truth['mallocs']} in Mallocs, {own} by the "
+                   "runtime for itself")
             exact.check_bytes(truth, profile, quiet=False)  # it collects to shrink stacks
             known = sum(site["count"] for site in truth["sites"])
             seen, lost = growths.ended(tracer)
