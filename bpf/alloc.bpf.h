@@ -169,7 +169,7 @@ static __always_inline int alloc_hit(struct pt_regs *ctx, enum site site)
 	cpu = bpf_map_lookup_elem(&cpus, &slot);
 	if (!cpu)
 		return 0;
-	if (is_left_out(ctx, site)) {
+	if (volatile_of(alloc_mode) != GT_ALLOC_EXACT || is_left_out(ctx, site)) {
 		count(cpu->left_out, 1);
 		return 0;
 	}

@@ -42,7 +42,8 @@ uint64_t session__hits(const struct session *s)
 {
 	const struct model_counters *c = model__counters(s->model);
 
-	return c->seen + c->left_out + c->zero + c->growths_begun + c->growths_seen + c->gc_hits;
+	return c->seen + c->left_out + c->zero + c->samples_seen + c->growths_begun +
+	       c->growths_seen + c->gc_hits;
 }
 
 static void note(const struct session *s, const char *what)
@@ -236,7 +237,7 @@ static void describe(struct session *s)
 	s->run.command = target__command(s->target);
 	s->run.go_version = gobin__info(s->gb)->version;
 	s->run.kernel = s->kernel.release;
-	s->run.mode = "exact";
+	s->run.mode = s->args->alloc == ARGS_ALLOC_SAMPLE ? "sample" : "exact";
 	s->run.command_line = s->args->command_line;
 	s->run.gotrace_version = GOTRACE_VERSION;
 }
@@ -260,6 +261,8 @@ int session__start(struct session *s)
 
 	if (s->groups & (MODEL_STACK | MODEL_GC))
 		collect__set_pair_ns(s->collect, pair_ns(s));
+	collect__set_alloc_mode(s->collect, s->args->alloc == ARGS_ALLOC_SAMPLE ? GT_ALLOC_SAMPLE :
+				GT_ALLOC_EXACT);
 	s->code = setup__attach(s);
 	if (s->code)
 		return s->code;

@@ -66,14 +66,21 @@ static void print_points(const struct probe_plan *plan)
 	}
 }
 
+#define MODE(mode) (1u << (mode))
+#define ANY_MODE   (~0u)
+
+/* What can be planned of each group; of allocations, by the way that -a asks for. */
 static const struct {
 	enum model_group group;
+	unsigned int modes;		/* bits of enum args_alloc */
 	const char *what;
 	int (*plan)(const struct gobin *gb, struct probe_plan *plan);
 } groups[] = {
-	{ MODEL_ALLOC, "allocations", probe_plan__alloc },
-	{ MODEL_STACK, "stack growth", probe_plan__stack },
-	{ MODEL_GC, "the collector", probe_plan__gc },
+	{ MODEL_ALLOC, MODE(ARGS_ALLOC_AUTO) | MODE(ARGS_ALLOC_EXACT), "allocations",
+	  probe_plan__alloc },
+	{ MODEL_ALLOC, MODE(ARGS_ALLOC_SAMPLE), "samples of allocations", probe_plan__sample },
+	{ MODEL_STACK, ANY_MODE, "stack growth", probe_plan__stack },
+	{ MODEL_GC, ANY_MODE, "the collector", probe_plan__gc },
 };
 
 #define NGROUPS (int)(sizeof(groups) / sizeof(groups[0]))
@@ -139,7 +146,8 @@ static int plan_probes(struct session *s)
 		return refuse(s, EXIT_FAILED, "out of memory");
 	for (int i = 0; i < NGROUPS; i++) {
 		missing[i][0] = '\0';
-		if (!(s->args->report.groups & groups[i].group))
+		if (!(s->args->report.groups & groups[i].group) ||
+		    !(groups[i].modes & MODE(s->args->alloc)))
 			continue;
 		lacks = kernel_lacks(groups[i].group);
 		if (!lacks && plan_group(s, i, plan))
@@ -248,6 +256,7 @@ static int open_collect(struct session *s)
 {
 	struct collect_options opts = {
 		.max_allocs = (uint32_t)test_value("GOTRACE_TEST_MAX_ALLOCS", 0),
+		.max_samples = (uint32_t)test_value("GOTRACE_TEST_MAX_SAMPLES", 0),
 		.max_growths = (uint32_t)test_value("GOTRACE_TEST_MAX_GROWTHS", 0),
 		.max_delays = (uint32_t)test_value("GOTRACE_TEST_MAX_DELAYS", 0),
 		.max_stacks = (uint32_t)test_value("GOTRACE_TEST_MAX_STACKS", 0),

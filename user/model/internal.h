@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the parts of the model share: model.c has stacks, totals, counters and time, table.c what
- * totals are kept in, pause.c the pauses and who was late, window.c how much of a time the world
- * was stopped, hist.c the histograms.
+ * totals are kept in, sample.c what samples stand for, pause.c the pauses and who was late, window.c
+ * how much of a time the world was stopped, hist.c the histograms.
  */
 #ifndef GOTRACE_MODEL_INTERNAL_H
 #define GOTRACE_MODEL_INTERNAL_H
@@ -51,13 +51,37 @@ struct model_stopped {
 int model_stopped__add(struct model_stopped *s, uint64_t begin, uint64_t end);
 void model_stopped__free(struct model_stopped *s);
 
+/* Samples of one size class. */
+struct model_class {
+	struct model_class_total known;	/* the runtime's own, as last heard */
+	struct model_class_total told;	/* of it, what the sites have, or are lost */
+	struct model_class_total mark;	/* known - told at the last mark */
+	double hits, squares;		/* of all sites, squares of bytes */
+	double lost_bytes;		/* not yet settled */
+};
+
+struct model_classes {
+	struct model_class of[MODEL_SIZE_CLASSES];
+	bool known;
+	bool windows;			/* large objects were not all looked at */
+	int nprocs;
+};
+
 struct model {
+	struct model_classes classes;
 	struct stack_entry *stacks;
 	struct model_table allocs, growths, delays, pause_sites, late_sites;
 	struct pauses *pauses;		/* NULL before the first */
 	struct model_counters counters, mark;
 	struct model_time time;
 };
+
+/* The row of the key, made if it is new. NULL: out of memory. */
+struct model_alloc *model__alloc_at(struct model *m, uint64_t stack, uint64_t type, uint32_t span_class);
+
+/* sample.c's part of model__mark() and model__total(). */
+void model_samples__mark(struct model *m);
+void model_samples__total_var(const struct model *m, struct model_estimate *est);
 
 /* pause.c's part of model__mark() and model__free(). */
 void model_pauses__mark(struct model *m);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Samples of allocations, from the table to the model.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collect/internal.h"
+#include "model/hash.h"
+
+/* What an entry of the table held at the last drain, all CPUs. */
+struct seen {
+	struct gt_sample_key key;
+	struct gt_sample_val val;
+	UT_hash_handle hh;
+};
+
+struct collect_samples {
+	struct seen *seen;
+	double scale;
+	/* Lost since the start; the wire's are not scaled, and were these at the last drain. */
+	struct model_loss lost[GT_LOST_MAX];
+	struct gt_sample_lost was_lost[GT_LOST_MAX];
+	uint64_t was_by_class[GT_SIZE_CLASSES];
+};
+
+static const char *const causes[GT_LOST_MAX][2] = {
+	[GT_LOST_ALLOCS_FULL] = { "table of samples full", "samples_full" },
+	[GT_LOST_STACKS_FULL] = { "table of stacks full", "sample_stacks_full" },
+	[GT_LOST_COLLISION] = { "two stacks with one id", "sample_stack_collision" },
+	[GT_LOST_CONTENDED] = { "preempted again and again", "sample_contended" },
+	[GT_LOST_UNREADABLE] = { "the span could not be read", "sample_unreadable" },
+};
+
+int collect_samples__open(struct collect *c)
+{
+	c->samples = calloc(1, sizeof(*c->samples));
+	if (!c->samples)
+		return -ENOMEM;
+	c->samples->scale = 1;
+	for (int i = 0; i < GT_LOST_MAX; i++)
+		c->samples->lost[i] = (struct model_loss){
+			.group = MODEL_ALLOC, .cause = causes[i][0], .key = causes[i][1]
+		};
+	return 0;
+}
+
+void collect_samples__free(struct collect *c)
+{
+	struct seen *e, *next;
+
+	if (!c->samples)
+		return;
+	HASH_ITER(hh, c->samples->seen, e, next) {
+		HASH_DEL(c->samples->seen, e);
+		free(e);
+	}
+	free(c->samples);
+}
+
+void collect__set_sample_scale(struct collect *c, double scale)
+{
+	if (c->samples)
+		c->samples->scale = scale > 1 ? scale : 1;
+}
+
+uint32_t collect_samples__count(const struct collect *c)
+{
+	return c->samples ? HASH_COUNT(c->samples->seen) : 0;
+}
+
+static struct seen *seen_at(struct collect_samples *s, const struct gt_sample_key *key)
+{
+	struct seen *e;
+
+	HASH_FIND(hh, s->seen, key, sizeof(*key), e);
+	if (e)
+		return e;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return NULL;
+	e->key = *key;
+	HASH_ADD(hh, s->seen, key, sizeof(e->key), e);
+	if (!hash__added(e)) {
+		free(e);
+		return NULL;
+	}
+	return e;
+}
+
+int collect_samples__entry(struct collect *c, struct model *m, const void *k, const void *v)
+{
+	const struct gt_sample_key *key = k;
+	const struct gt_sample_val *vals = v;
+	struct gt_sample_val now = { 0 }, was;
+	struct model_sample s;
+	struct seen *e;
+	int err;
+
+	for (int cpu = 0; cpu < c->ncpu; cpu++) {
+		now.hits += vals[cpu].hits;
+		now.objects += vals[cpu].objects;
+		now.bytes += vals[cpu].bytes;
+		now.class_bytes += vals[cpu].class_bytes;
+		now.squares += vals[cpu].squares;
+	}
+	if (!now.hits)
+		return 0;
+	e = seen_at(c->samples, key);
+	if (!e)
+		return -ENOMEM;
+	was = e->val;
+	e->val = now;
+	if (now.hits == was.hits && now.class_bytes == was.class_bytes)
+		return 0;
+	s = (struct model_sample){
+		.stack = key->stack,
+		.span_class = (uint32_t)key->span_class,
+		.hits = now.hits - was.hits,
+		.objects = now.objects - was.objects,
+		.bytes = now.bytes - was.bytes,
+		.class_bytes = now.class_bytes - was.class_bytes,
+		.squares = now.squares - was.squares,
+		.scale = c->samples->scale,
+	};
+	err = collect__stack(c, m, key->stack);
+	return err ? err : model__add_sample(m, &s);
+}
+
+static uint64_t scaled(const struct collect_samples *s, uint64_t now, uint64_t was)
+{
+	return (uint64_t)((double)(now - was) * s->scale + 0.5);
+}
+
+static void add_lost(struct collect_samples *s, struct model_counters *sum, int cause,
+		     const struct gt_sample_lost *now)
+{
+	struct gt_sample_lost *was = &s->was_lost[cause];
+	struct model_loss *l = &s->lost[cause];
+
+	l->objects += scaled(s, now->objects, was->objects);
+	l->bytes += scaled(s, now->bytes, was->bytes);
+	l->class_bytes += scaled(s, now->class_bytes, was->class_bytes);
+	*was = *now;
+	sum->samples_lost += now->hits;
+	sum->loss[sum->nloss++] = *l;
+}
+
+void collect_samples__settle(struct collect *c, struct model *m, struct model_counters *sum,
+			     const struct gt_cpu *cpus)
+{
+	struct collect_samples *s = c->samples;
+
+	for (int i = 0; i < GT_LOST_MAX; i++) {
+		struct gt_sample_lost now = { 0 };
+
+		for (int cpu = 0; cpu < c->ncpu; cpu++) {
+			now.hits += cpus[cpu].samples_lost[i].hits;
+			now.objects += cpus[cpu].samples_lost[i].objects;
+			now.bytes += cpus[cpu].samples_lost[i].bytes;
+			now.class_bytes += cpus[cpu].samples_lost[i].class_bytes;
+		}
+		add_lost(s, sum, i, &now);
+	}
+	for (int i = 0; i < GT_SIZE_CLASSES; i++) {
+		uint64_t now = 0;
+
+		for (int cpu = 0; cpu < c->ncpu; cpu++)
+			now += cpus[cpu].samples_lost_by_class[i];
+		model__add_lost_sample(m, (uint32_t)i, (double)(now - s->was_by_class[i]) * s->scale);
+		s->was_by_class[i] = now;
+	}
+	for (int cpu = 0; cpu < c->ncpu; cpu++)
+		sum->samples_seen += cpus[cpu].samples_seen;
+	model__set_class_totals(m, NULL, c->ncpu);
+	model__settle(m);
+}
