@@ -261,11 +261,11 @@ int session__start(struct session *s)
 
 	if (s->groups & (MODEL_STACK | MODEL_GC))
 		collect__set_pair_ns(s->collect, pair_ns(s));
-	collect__set_alloc_mode(s->collect, s->args->alloc == ARGS_ALLOC_SAMPLE ? GT_ALLOC_SAMPLE :
-				GT_ALLOC_EXACT);
 	s->code = setup__attach(s);
 	if (s->code)
 		return s->code;
+	collect__set_alloc_mode(s->collect, s->args->alloc == ARGS_ALLOC_SAMPLE ? GT_ALLOC_SAMPLE :
+				GT_ALLOC_EXACT);
 	collect__set_tracing(s->collect, true);
 	s->start_ns = session__now_ns();
 	s->start_cpu_ns = target__cpu_ns(s->target);
@@ -284,6 +284,7 @@ void session__detach(struct session *s)
 {
 	uint64_t begin = session__now_ns();
 
+	collect__set_alloc_mode(s->collect, GT_ALLOC_NONE);
 	collect__set_tracing(s->collect, false);
 	probe__detach(s->probes);
 	s->probes = NULL;

@@ -252,6 +252,14 @@ static uint64_t test_value(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
+/* Only while the process still is what it was: another program has something else at this address. */
+static int read_target(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	int err = target__read(ctx, addr, buf, len);
+
+	return !err && target__state(ctx) != TARGET_ALIVE ? -ESRCH : err;
+}
+
 static int open_collect(struct session *s)
 {
 	struct collect_options opts = {
@@ -265,6 +273,14 @@ static int open_collect(struct session *s)
 	char why[COLLECT_WHY_MAX];
 	int err;
 
+	if (s->plan->heap_stats)
+		opts.totals = (struct collect_totals){
+			.addr = s->plan->heap_stats + s->bias,
+			.size = gobin__runtime(s->gb)->stats_size,
+			.tiny = gobin__runtime(s->gb)->stats_tiny,
+			.read = read_target,
+			.ctx = s->target,
+		};
 	collect__verbose(s->args->verbose > 1);
 	probe_plan__config(s->plan, s->gb, s->bias, &opts.config);
 	opts.config.longer_ns = s->args->report.longer_ns;

@@ -240,7 +240,7 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 	if (!err && c->has_gc)
 		err = collect_events__open(c);
 	if (!err && c->has_samples)
-		err = collect_samples__open(c);
+		err = collect_samples__open(c, &opts->totals);
 
 cleanup:
 	if (err) {
@@ -275,6 +275,8 @@ void collect__set_tracing(struct collect *c, bool on)
 
 void collect__set_alloc_mode(struct collect *c, enum gt_alloc_mode mode)
 {
+	if (c->samples)
+		collect_samples__set_mode(c, mode);
 	__atomic_store_n(&c->skel->bss->alloc_mode, (uint32_t)mode, __ATOMIC_RELEASE);
 }
 

@@ -49,7 +49,9 @@ int collect__stack(struct collect *c, struct model *m, uint64_t id);
  * samples.c: the table of samples is cumulative, but what a sample stands for changes. So what there was
  * at the last drain is remembered, and the model is given the difference.
  */
-int collect_samples__open(struct collect *c);
+int collect_samples__open(struct collect *c, const struct collect_totals *totals);
+/* Begins, goes on or ends to add up the runtime's totals, before a change of the mode. */
+void collect_samples__set_mode(struct collect *c, enum gt_alloc_mode mode);
 void collect_samples__free(struct collect *c);
 /* Entries of the table that hold something. */
 uint32_t collect_samples__count(const struct collect *c);

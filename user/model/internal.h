@@ -61,8 +61,8 @@ struct model_class {
 };
 
 struct model_classes {
-	struct model_class of[MODEL_SIZE_CLASSES];
-	bool known;
+	struct model_class of[MODEL_CLASS_TOTALS];
+	bool known, ever;		/* now; before, until when .known are right */
 	bool windows;			/* large objects were not all looked at */
 	int nprocs;
 };

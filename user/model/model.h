@@ -69,6 +69,13 @@ struct model_class_total {
 	double objects, class_bytes;
 };
 
+/*
+ * Behind the size classes: objects that found room in a block that was there, of up to 16 bytes and no
+ * pointers. Their blocks are objects of the class of 16 bytes.
+ */
+#define MODEL_CLASS_TINY   MODEL_SIZE_CLASSES
+#define MODEL_CLASS_TOTALS (MODEL_SIZE_CLASSES + 1)
+
 enum model_growth_kind {
 	MODEL_GROWTH = 0,		/* a function needed more room */
 	MODEL_REGROWTH = 1,		/* the same, to a size that the collector had shrunk it from */
@@ -282,8 +289,8 @@ int model__add_sample(struct model *m, const struct model_sample *s);
 /* Adds bytes of samples that were lost, so that nobody else is charged for them. Scaled. */
 void model__add_lost_sample(struct model *m, uint32_t size_class, double class_bytes);
 /*
- * The runtime's own totals of all size classes, cumulative, of the times that are sampled; NULL: they
- * are not known. Each P may have one span of a class under way, which no total has: nprocs says how many Ps.
+ * The runtime's own totals, MODEL_CLASS_TOTALS of them, cumulative, of the times that are sampled; NULL:
+ * they are not known, or no more from the last time on. Each P may have one span of a class under way, which no total has: nprocs says how many Ps.
  */
 void model__set_class_totals(struct model *m, const struct model_class_total *totals, int nprocs);
 /*

@@ -9,6 +9,9 @@
 
 #define PAGE 8192.0
 
+/* runtime/malloc.go: tiny objects share blocks of 16 bytes, which is size class 2, without pointers. */
+#define TINY_SPAN_CLASS 5
+
 /* So much of a mean square is added to each site's variance, for sites of few samples. */
 #define FEW 2.0
 
@@ -81,8 +84,9 @@ void model__add_lost_sample(struct model *m, uint32_t class, double class_bytes)
 void model__set_class_totals(struct model *m, const struct model_class_total *totals, int nprocs)
 {
 	m->classes.known = totals;
+	m->classes.ever = m->classes.ever || totals;
 	m->classes.nprocs = nprocs;
-	for (int i = 0; totals && i < MODEL_SIZE_CLASSES; i++)
+	for (int i = 0; totals && i < MODEL_CLASS_TOTALS; i++)
 		m->classes.of[i].known = totals[i];
 }
 
@@ -100,12 +104,12 @@ static double worth(double known, double told, double sites)
 /* Where the totals are not known, samples are taken for what they are. */
 static void set_worth(struct model *m, struct share *shares)
 {
-	for (int i = 0; i < MODEL_SIZE_CLASSES; i++) {
+	for (int i = 0; i < MODEL_CLASS_TOTALS; i++) {
 		struct model_class *c = &m->classes.of[i];
 		struct share *s = &shares[i];
 		double lost = c->lost_bytes;
 
-		s->objects = s->class_bytes = 1;
+		s->objects = s->class_bytes = i == MODEL_CLASS_TINY ? 0 : 1;
 		if (!m->classes.known)
 			continue;
 		/* Large objects have no one size, so that only their bytes are known to be lost. */
@@ -121,17 +125,22 @@ static void set_worth(struct model *m, struct share *shares)
 
 static uint64_t whole(double v)
 {
-	return v > 0 ? (uint64_t)(v + 0.5) : 0;
+	return v > 0 ? (uint64_t)(v < 1e18 ? v + 0.5 : 1e18) : 0;
 }
 
 /* Adds what is new to a site's totals, which may not shrink: only whole numbers are added. */
-static void settle_site(struct model *m, struct model_alloc *a, const struct share *s)
+static void settle_site(struct model *m, struct model_alloc *a, const struct share *shares)
 {
+	const struct share *s = &shares[size_class(a)], *tiny = &shares[MODEL_CLASS_TINY];
 	struct model_class *c = &m->classes.of[size_class(a)];
 	double objects = a->weight.new_objects * s->objects;
 	double bytes = a->weight.new_bytes * s->class_bytes;
 	uint64_t was_objects = whole(a->est.objects), was_bytes = whole(a->est.class_bytes);
 
+	if (a->span_class == TINY_SPAN_CLASS) {
+		a->est.objects += a->weight.new_objects * tiny->objects;
+		m->classes.of[MODEL_CLASS_TINY].told.objects += a->weight.new_objects * tiny->objects;
+	}
 	/* A total that lags behind its samples: they wait. */
 	if (s->objects > 0) {
 		a->est.objects += objects;
@@ -186,7 +195,7 @@ static void set_variances(struct model *m)
 
 void model__settle(struct model *m)
 {
-	struct share shares[MODEL_SIZE_CLASSES] = { 0 };
+	struct share shares[MODEL_CLASS_TOTALS] = { 0 };
 
 	for (size_t i = 0; i < m->allocs.n; i++) {
 		const struct model_alloc *a = model__alloc(m, i);
@@ -195,13 +204,15 @@ void model__settle(struct model *m)
 			continue;
 		shares[size_class(a)].sites.objects += a->weight.new_objects;
 		shares[size_class(a)].sites.class_bytes += a->weight.new_bytes;
+		if (a->span_class == TINY_SPAN_CLASS)
+			shares[MODEL_CLASS_TINY].sites.objects += a->weight.new_objects;
 	}
 	set_worth(m, shares);
 	for (size_t i = 0; i < m->allocs.n; i++) {
 		struct model_alloc *a = model_table__row(&m->allocs, i);
 
 		if (is_sampled(a))
-			settle_site(m, a, &shares[size_class(a)]);
+			settle_site(m, a, shares);
 	}
 	set_variances(m);
 }
@@ -214,8 +225,8 @@ static struct model_class_total unsampled(const struct model *m, int i)
 		c->known.objects - c->told.objects, c->known.class_bytes - c->told.class_bytes,
 	};
 
-	if (!m->classes.known || (!i && !m->classes.windows) || left.objects < 1 ||
-	    left.class_bytes < 1)
+	if (!m->classes.ever || (!i && !m->classes.windows) || left.objects < 1 ||
+	    (left.class_bytes < 1 && i != MODEL_CLASS_TINY))
 		return (struct model_class_total){ 0, 0 };
 	return left;
 }
@@ -224,7 +235,7 @@ struct model_alloc model__unsampled(const struct model *m)
 {
 	struct model_alloc sum = { .span_class = MODEL_COUNTED };
 
-	for (int i = 0; i < MODEL_SIZE_CLASSES; i++) {
+	for (int i = 0; i < MODEL_CLASS_TOTALS; i++) {
 		struct model_class_total left = unsampled(m, i);
 		const struct model_class_total *mark = &m->classes.of[i].mark;
 
@@ -244,7 +255,7 @@ struct model_alloc model__unsampled(const struct model *m)
 
 void model_samples__mark(struct model *m)
 {
-	for (int i = 0; i < MODEL_SIZE_CLASSES; i++)
+	for (int i = 0; i < MODEL_CLASS_TOTALS; i++)
 		m->classes.of[i].mark = unsampled(m, i);
 }
 

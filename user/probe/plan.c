@@ -282,7 +282,7 @@ int plan__begin(const struct gobin *gb, struct probe_plan *plan)
 	plan->npoints = 0;
 	plan->caller_start = plan->caller_end = 0;
 	plan->copy_gp = 0;
-	plan->large = 0;
+	plan->large = plan->heap_stats = 0;
 	plan->sample_check = false;
 	plan->why[0] = plan->missing[0] = '\0';
 	memset(&plan->globals, 0, sizeof(plan->globals));
@@ -372,6 +372,7 @@ int probe_plan__add(struct probe_plan *plan, const struct probe_plan *group)
 		plan->copy_gp = group->copy_gp;
 	if (group->large) {
 		plan->large = group->large;
+		plan->heap_stats = group->heap_stats;
 		plan->sample_check = group->sample_check;
 	}
 	if (group->globals.cycles)

@@ -68,6 +68,8 @@ struct probe_plan {
 	uint64_t caller_start, caller_end; /* whose calls PROBE_ALLOC_DIRECT leaves out; 0: unused */
 	uint32_t copy_gp;		/* of PROBE_STACK_COPY: see struct gt_config */
 	uint64_t large;			/* of PROBE_SAMPLE: address in the file of allocLarge's probe */
+	/* runtime.memstats.heapStats: the runtime's own totals, by which samples are scaled; 0: none */
+	uint64_t heap_stats;
 	bool sample_check;		/* its two probes are on the stack check's jump */
 	struct probe_globals globals;
 	char why[PROBE_WHY_MAX];	/* why there is no plan; "" if there is one */
@@ -88,6 +90,8 @@ int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan);
 /*
  * Plans the two probes that sample allocations: a P that has used up a span of small objects
  * (runtime.(*mcache).refill), and each large object (runtime.(*mcache).allocLarge). As above.
+ *
+ * Where the runtime's own totals by size class are not found, plan->missing says so.
  *
  * Source: runtime/mcache.go of Go 1.18 to 1.27. Both are called in one place only, by nextFree and by
  * mallocgc or mallocgcLarge, on the goroutine that allocates.

@@ -59,6 +59,10 @@ int probe_plan__sample(const struct gobin *gb, struct probe_plan *plan)
 		return plan__end(plan, err);
 	plan->large = plan->points[plan->npoints - 1].vaddr;
 	plan->sample_check = large == PROBE_SITE_CHECK;
+	plan->heap_stats = probe_globals__heap_stats(gb);
+	if (!plan->heap_stats)
+		snprintf(plan->missing, sizeof(plan->missing), "the runtime's own totals: what the "
+			 "collector takes back from a P half used is in no sample, and not in the totals");
 	return 0;
 }
 
