@@ -144,13 +144,14 @@ static __always_inline int sample_hit(struct pt_regs *ctx)
 {
 	struct sample s = { 0 };
 	struct gt_cpu *cpu;
-	__u32 slot = 0, cause = GT_LOST_UNREADABLE;
+	__u32 slot = 0, cause = GT_LOST_UNREADABLE, mode = volatile_of(alloc_mode);
 
 	keep_own_stack(ctx);
 	cpu = bpf_map_lookup_elem(&cpus, &slot);
 	if (!cpu)
 		return 0;
-	if (volatile_of(alloc_mode) != GT_ALLOC_SAMPLE || (cfg.sample_check && is_restart(ctx))) {
+	if ((mode != GT_ALLOC_SAMPLE && mode != GT_ALLOC_CHECK) ||
+	    (cfg.sample_check && is_restart(ctx))) {
 		count(cpu->left_out, 1);
 		return 0;
 	}

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "calibrate.h"
+#include "check.h"
 #include "session_parts.h"
 
 #define NS_PER_S 1000000000ULL
@@ -42,7 +43,7 @@ uint64_t session__hits(const struct session *s)
 {
 	const struct model_counters *c = model__counters(s->model);
 
-	return c->seen + c->left_out + c->zero + c->samples_seen + c->growths_begun +
+	return c->seen + c->left_out + c->zero + c->checks_seen + c->samples_seen + c->growths_begun +
 	       c->growths_seen + c->gc_hits;
 }
 
@@ -221,6 +222,8 @@ void session__tick(struct session *s)
 	if (s->ended)
 		return;
 	session__drain(s);
+	if (s->args->alloc == ARGS_ALLOC_SAMPLE)
+		check__look(s);
 	watch_sweeps(s);
 	watch_timing(s);
 	watch_cost(s);
@@ -271,6 +274,7 @@ int session__start(struct session *s)
 	s->start_cpu_ns = target__cpu_ns(s->target);
 	t.start_ns = t.now_ns = t.mark_ns = s->start_ns;
 	model__set_time(s->model, &t);
+	check__start(s);
 	start_watch(s, &s->cost, 0);
 	start_watch(s, &s->sweeping, 0);
 	start_watch(s, &s->timing, 0);

@@ -76,8 +76,7 @@ static const struct {
 	const char *what;
 	int (*plan)(const struct gobin *gb, struct probe_plan *plan);
 } groups[] = {
-	{ MODEL_ALLOC, MODE(ARGS_ALLOC_AUTO) | MODE(ARGS_ALLOC_EXACT), "allocations",
-	  probe_plan__alloc },
+	{ MODEL_ALLOC, ANY_MODE, "allocations", probe_plan__alloc },
 	{ MODEL_ALLOC, MODE(ARGS_ALLOC_SAMPLE), "samples of allocations", probe_plan__sample },
 	{ MODEL_STACK, ANY_MODE, "stack growth", probe_plan__stack },
 	{ MODEL_GC, ANY_MODE, "the collector", probe_plan__gc },
@@ -339,7 +338,7 @@ int setup__attach(struct session *s)
 	char why[PROBE_WHY_MAX];
 	uint64_t start = session__now_ns();
 	int err = probe__attach(s->plan, target__pid(s->target), target__exe_path(s->target),
-				collect__progs(s->collect), s->multi, PROBE_PARTS_ALL, &s->probes, why);
+				collect__progs(s->collect), s->multi, s->args->alloc == ARGS_ALLOC_SAMPLE ? PROBE_PARTS_ALL & ~(1u << PROBE_PART_EXACT) : PROBE_PARTS_ALL, &s->probes, why);
 
 	if (err)
 		return refuse(s, err == -EPERM || err == -ENOTSUP ? EXIT_KERNEL : EXIT_FAILED, why);

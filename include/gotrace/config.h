@@ -79,6 +79,7 @@ enum gt_alloc_mode {
 	GT_ALLOC_NONE = 0,
 	GT_ALLOC_EXACT = 1,		/* allocs */
 	GT_ALLOC_SAMPLE = 2,		/* samples */
+	GT_ALLOC_CHECK = 3,		/* samples, and allocs with GT_CHECK to hold them against */
 };
 
 struct gt_config {

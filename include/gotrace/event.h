@@ -28,7 +28,12 @@
  * which has no such field, all that the span has room for). Large objects have a span each
  * and are counted one by one, at runtime.(*mcache).allocLarge.
  *
- * alloc_mode says which of the two tables is filled; hits of the other's probes only count as left_out.
+ * Who needs the next span may always be the same, if a program allocates in step with its spans. So now
+ * and then each allocation is looked at for a few milliseconds beside the samples: a check. What is
+ * seen then goes to allocs too, with GT_CHECK and the span class (its size instead of its number) in
+ * place of the type, and into checks_seen instead of seen.
+ *
+ * alloc_mode says which of the tables are filled; hits of the others' probes only count as left_out.
  *
  * Stack copies are aggregated like allocations, by what led to them and from which size to which:
  *
@@ -118,6 +123,9 @@ struct gt_alloc_key {
 	__gt_u64 stack;			/* id in stacks */
 	__gt_u64 type;			/* address of the abi.Type in the process, 0: untyped bytes */
 };
+
+/* In gt_alloc_key.type: this, the size of the class times two, and one if it has no pointers. */
+#define GT_CHECK (1ULL << 63)
 
 struct gt_alloc_val {
 	__gt_u64 check;			/* second hash of the stack */
@@ -342,6 +350,8 @@ struct gt_cpu {
 	__gt_u64 pauses_lost, lates_lost; /* events for which the ring had no room */
 	struct gt_lost_count growths_lost[GT_LOST_MAX];
 	struct gt_lost_count delays_lost[GT_LOST_MAX];
+	__gt_u64 checks_seen;		/* allocations that were looked at in checks */
+	__gt_u64 checks_lost;		/* of them, those that no table had room for */
 	__gt_u64 samples_seen;		/* spans that were filled, and large objects */
 	struct gt_sample_lost samples_lost[GT_LOST_MAX];
 	__gt_u64 samples_lost_by_class[GT_SIZE_CLASSES]; /* the same again: class_bytes */
@@ -381,7 +391,7 @@ _Static_assert(sizeof(struct gt_short) == 16 + 8 * GT_SHORT_FRAMES, "gt_short");
 _Static_assert(sizeof(struct gt_stack) == 16 + 8 * GT_MAX_FRAMES, "gt_stack");
 _Static_assert(__builtin_offsetof(struct gt_stack, pc) == 16, "gt_stack.pc");
 _Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 96, "gt_cpu.lost");
-_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 1248, "gt_cpu.window");
+_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 1264, "gt_cpu.window");
 _Static_assert(sizeof(struct gt_growth_key) == 32, "gt_growth_key");
 _Static_assert(sizeof(struct gt_growth_val) == 48, "gt_growth_val");
 _Static_assert(sizeof(struct gt_growing) == 16, "gt_growing");

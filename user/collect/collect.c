@@ -257,6 +257,7 @@ void collect__free(struct collect *c)
 		return;
 	ring_buffer__free(c->ring);
 	collect_samples__free(c);
+	collect_checks__free(c);
 	gotrace_bpf__destroy(c->skel);
 	free(c->keys);
 	free(c->vals);

@@ -119,6 +119,8 @@ static int drain_alloc(struct collect *c, struct model *m, const void *k, const 
 	/* Made, and not yet added to. */
 	if (!objects)
 		return 0;
+	if (key->type & GT_CHECK)
+		return collect_checks__entry(c, m, key, objects);
 	err = collect__stack(c, m, key->stack);
 	return err ? err : model__set_alloc(m, key->stack, key->type, objects, bytes, class_bytes);
 }
@@ -288,6 +290,8 @@ static void add_cpu(struct model_counters *sum, const int *causes, const struct 
 	sum->seen += cpu->seen;
 	sum->left_out += cpu->left_out;
 	sum->zero += cpu->zero;
+	sum->checks_seen += cpu->checks_seen;
+	sum->checks_lost += cpu->checks_lost;
 	sum->cut_depth += cpu->cut_depth;
 	sum->cut_read += cpu->cut_read;
 	sum->cut_foreign += cpu->cut_foreign;

@@ -26,6 +26,7 @@ struct collect {
 	uint32_t max_allocs, max_samples, max_growths, max_delays, max_stacks, max_shorts;
 	bool has_allocs, has_samples, has_growths, has_gc; /* whose programs are loaded */
 	struct collect_samples *samples;
+	struct checked *checks;		/* checks.c's own */
 	struct ring_buffer *ring;
 	struct collect_events events;
 	bool undisturbed;		/* reading the tables must not be preempted, see below */
@@ -60,6 +61,14 @@ int collect_samples__entry(struct collect *c, struct model *m, const void *key, 
 /* Brings losses into the counters, and what has come since the last drain into the model's totals. */
 void collect_samples__settle(struct collect *c, struct model *m, struct model_counters *sum,
 			     const struct gt_cpu *cpus);
+
+/*
+ * checks.c: entries of the table of allocations that are checks, all CPUs; the model is given what has come
+ * since the last drain.
+ */
+int collect_checks__entry(struct collect *c, struct model *m, const struct gt_alloc_key *key,
+			  uint64_t objects);
+void collect_checks__free(struct collect *c);
 
 /* events.c: the ring, the clock that its times need, and begins that still wait for their end. */
 int collect_events__open(struct collect *c);

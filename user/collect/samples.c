@@ -153,11 +153,12 @@ static void add_totals(struct collect *c)
 void collect_samples__set_mode(struct collect *c, enum gt_alloc_mode mode)
 {
 	struct collect_samples *s = c->samples;
+	bool running = mode == GT_ALLOC_SAMPLE || mode == GT_ALLOC_CHECK;
 
 	add_totals(c);
-	if (mode == GT_ALLOC_SAMPLE && !s->running && s->known)
+	if (running && !s->running && s->known)
 		s->known = read_totals(s, NULL, &s->last);
-	s->running = mode == GT_ALLOC_SAMPLE;
+	s->running = running;
 }
 
 bool collect__has_totals(const struct collect *c)

@@ -49,6 +49,7 @@ void model__free(struct model *m)
 		free(s);
 	}
 	model_table__free(&m->allocs);
+	model_table__free(&m->checks.sites);
 	model_table__free(&m->growths);
 	model_table__free(&m->delays);
 	model_pauses__free(m);
@@ -252,6 +253,8 @@ void model__counters_since_mark(const struct model *m, struct model_counters *ou
 	out->seen = since(now->seen, mark->seen);
 	out->samples_seen = since(now->samples_seen, mark->samples_seen);
 	out->samples_lost = since(now->samples_lost, mark->samples_lost);
+	out->checks_seen = since(now->checks_seen, mark->checks_seen);
+	out->checks_lost = since(now->checks_lost, mark->checks_lost);
 	out->left_out = since(now->left_out, mark->left_out);
 	out->zero = since(now->zero, mark->zero);
 	out->cut_depth = since(now->cut_depth, mark->cut_depth);

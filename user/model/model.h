@@ -47,6 +47,7 @@ struct model_alloc {
 		double hits, objects, class_bytes;
 		double objects_sq, bytes_sq;	/* sums of the squares of what each stands for */
 		double new_objects, new_bytes;	/* of them, not yet part of the totals */
+		uint64_t site;			/* check.c's */
 	} weight;
 };
 
@@ -234,6 +235,8 @@ struct model_counters {
 	uint64_t seen;			/* allocations that reached the probe */
 	uint64_t samples_seen;		/* samples that did */
 	uint64_t samples_lost;		/* of them; the loss rows have what they stand for */
+	uint64_t checks_seen;		/* allocations that were looked at to hold samples against them */
+	uint64_t checks_lost;		/* of them */
 	uint64_t left_out;		/* hits that are no calls, or are counted at their caller */
 	uint64_t zero;			/* zero-size requests */
 	uint64_t cut_depth, cut_read, cut_foreign;	/* walks cut short */
@@ -303,6 +306,22 @@ void model__set_class_totals(struct model *m, const struct model_class_total *to
  * variance is the sum of w^2 (1 - p), and as n may be small, twice a mean w^2 more.
  */
 void model__settle(struct model *m);
+/*
+ * Checks: times in which each allocation is looked at beside the samples. A class whose samples differ
+ * from several of them by more than chance is divided by the checks' shares from then on, until the
+ * totals agree with these; what a site was charged with before stays.
+ *
+ * Samples and checks of one call site have different ends of their stacks: is_leading says whether an
+ * address of the process is of a function that only leads from the call site to the probe.
+ */
+void model__set_leading(struct model *m, bool (*is_leading)(void *ctx, uint64_t pc), void *ctx);
+/* Adds to the check under way. -EINVAL (no class of small objects), -ENOMEM. */
+int model__add_check(struct model *m, uint64_t stack, uint32_t span_class, uint64_t objects);
+/* Ends it. Where anything of it was lost, by the counters, it does not count. -ENOMEM. */
+int model__end_check(struct model *m);
+unsigned int model__nchecks(const struct model *m);
+/* Span classes whose samples the checks do not bear out. */
+int model__ndoubted(const struct model *m);
 /* What is known by the runtime's totals and has no sample yet. Its numbers are exact, its sites unknown. */
 struct model_alloc model__unsampled(const struct model *m);
 size_t model__nallocs(const struct model *m);

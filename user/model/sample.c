@@ -60,6 +60,8 @@ int model__add_sample(struct model *m, const struct model_sample *s)
 		square *= PAGE * PAGE;
 	else if (s->objects)
 		square *= pow((double)s->class_bytes / (double)s->objects, 2);
+	if (a->weight.hits <= 0)
+		a->weight.site = model_checks__site(m, s->stack);
 	a->weight.hits += (double)s->hits;
 	a->weight.objects += objects;
 	a->weight.class_bytes += bytes;
@@ -128,33 +130,44 @@ static uint64_t whole(double v)
 	return v > 0 ? (uint64_t)(v < 1e18 ? v + 0.5 : 1e18) : 0;
 }
 
-/* Adds what is new to a site's totals, which may not shrink: only whole numbers are added. */
-static void settle_site(struct model *m, struct model_alloc *a, const struct share *shares)
+/* A row's totals may not shrink: only whole numbers are added. */
+void model_samples__give(struct model_alloc *a, double objects, double class_bytes)
+{
+	uint64_t was_objects = whole(a->est.objects), was_bytes = whole(a->est.class_bytes);
+
+	a->est.objects += objects;
+	a->est.class_bytes += class_bytes;
+	a->objects += whole(a->est.objects) - was_objects;
+	a->class_bytes += whole(a->est.class_bytes) - was_bytes;
+	a->bytes += whole(a->est.class_bytes) - was_bytes;
+}
+
+/* What a row gains by what is new of it, which is taken from it. */
+static struct model_class_total gain_of(struct model *m, struct model_alloc *a,
+					const struct share *shares)
 {
 	const struct share *s = &shares[size_class(a)], *tiny = &shares[MODEL_CLASS_TINY];
 	struct model_class *c = &m->classes.of[size_class(a)];
 	double objects = a->weight.new_objects * s->objects;
 	double bytes = a->weight.new_bytes * s->class_bytes;
-	uint64_t was_objects = whole(a->est.objects), was_bytes = whole(a->est.class_bytes);
+	struct model_class_total gain = { 0, 0 };
 
 	if (a->span_class == TINY_SPAN_CLASS) {
-		a->est.objects += a->weight.new_objects * tiny->objects;
+		gain.objects += a->weight.new_objects * tiny->objects;
 		m->classes.of[MODEL_CLASS_TINY].told.objects += a->weight.new_objects * tiny->objects;
 	}
 	/* A total that lags behind its samples: they wait. */
 	if (s->objects > 0) {
-		a->est.objects += objects;
+		gain.objects += objects;
 		a->weight.new_objects = 0;
 		c->told.objects += objects;
 	}
 	if (s->class_bytes > 0) {
-		a->est.class_bytes += bytes;
+		gain.class_bytes += bytes;
 		a->weight.new_bytes = 0;
 		c->told.class_bytes += bytes;
 	}
-	a->objects += whole(a->est.objects) - was_objects;
-	a->class_bytes += whole(a->est.class_bytes) - was_bytes;
-	a->bytes += whole(a->est.class_bytes) - was_bytes;
+	return gain;
 }
 
 static double variance(double squares, double hits, double share, double est, double weight)
@@ -195,6 +208,7 @@ static void set_variances(struct model *m)
 
 void model__settle(struct model *m)
 {
+	struct model_class_total doubted[MODEL_SPAN_CLASSES] = { 0 }, gain;
 	struct share shares[MODEL_CLASS_TOTALS] = { 0 };
 
 	for (size_t i = 0; i < m->allocs.n; i++) {
@@ -211,10 +225,20 @@ void model__settle(struct model *m)
 	for (size_t i = 0; i < m->allocs.n; i++) {
 		struct model_alloc *a = model_table__row(&m->allocs, i);
 
-		if (is_sampled(a))
-			settle_site(m, a, shares);
+		if (!is_sampled(a))
+			continue;
+		gain = gain_of(m, a, shares);
+		if (model_checks__doubts(m, a->span_class)) {
+			doubted[a->span_class].objects += gain.objects;
+			doubted[a->span_class].class_bytes += gain.class_bytes;
+		} else {
+			model_samples__give(a, gain.objects, gain.class_bytes);
+		}
 	}
 	set_variances(m);
+	for (uint32_t v = 0; v < MODEL_SPAN_CLASSES; v++)
+		if (model_checks__doubts(m, v))
+			model_checks__divide(m, v, &doubted[v]);
 }
 
 /* What nobody has of a class. Large objects that are all looked at are not known better elsewhere. */

@@ -130,6 +130,15 @@ var workloads = map[string]func(w *worker){
 			}
 		}
 	},
+	// A whole span: one site takes all of its objects but the last, and another one always that.
+	"lockstep": func(w *worker) {
+		for i := 0; i < 100; i++ {
+			for n := 0; n < 255; n++ {
+				w.one('A')
+			}
+			w.one('B')
+		}
+	},
 	"random": func(w *worker) {
 		for i := 0; i < 10000; i++ {
 			w.one(rune("AAAAABBBCC"[w.random(10)]))
