@@ -19,7 +19,7 @@ WARN	:= -Wall -Wextra -Wshadow -Wtype-limits -Wmissing-prototypes -Werror
 CFLAGS	?= -O2 -g
 GT_CFLAGS := -std=gnu11 -D_GNU_SOURCE= $(WARN) -Iinclude -Iuser -I$(OUT) -I$(OUT)/gen \
 	     -DGOTRACE_VERSION='"$(VERSION)"' $(CFLAGS)
-LDLIBS	:= -lbpf -lelf -lz -lcapstone -lprotobuf-c -ljansson
+LDLIBS	:= -lbpf -lelf -lz -lcapstone -lprotobuf-c -ljansson -lm
 BPF_CFLAGS := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -O2 -g $(WARN) -Wno-missing-prototypes \
 	      -Iinclude -I. -Ibpf
 ifeq ($(SANITIZE),1)
@@ -114,7 +114,7 @@ $(OUT)/unit/gen/%.o: $(OUT)/gen/%.c
 
 $(OUT)/unit/%: tests/unit/%.c $(UOBJS)
 	$(call msg,UNIT,$@)
-	$(Q)$(CC) $(GT_CFLAGS) $(UFLAGS) -o $@ $< $(UOBJS) -lcmocka -lelf -lz -lcapstone -lprotobuf-c -ljansson
+	$(Q)$(CC) $(GT_CFLAGS) $(UFLAGS) -o $@ $< $(UOBJS) -lcmocka -lelf -lz -lcapstone -lprotobuf-c -ljansson -lm
 
 e2e: gotrace
 	$(Q)tests/e2e/run.py

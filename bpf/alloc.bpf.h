@@ -115,7 +115,13 @@ static __always_inline __u32 add_first(struct gt_cpu *cpu, struct walk *w, struc
 	return KEPT;
 }
 
-static __always_inline void attribute(struct pt_regs *ctx, struct gt_cpu *cpu, __u64 size)
+/* In a check it is the span class that samples know, and of tiny objects the blocks. */
+static __always_inline __u64 check_type(struct gt_cpu *cpu, __u64 type, const struct amount *a)
+{
+	return GT_CHECK | a->class_bytes << 1 | !has_pointers(cpu, type);
+}
+
+static __always_inline void attribute(struct pt_regs *ctx, struct gt_cpu *cpu, __u64 size, bool check)
 {
 	struct walk w = {
 		.ip = ctx->ip,
@@ -132,12 +138,16 @@ static __always_inline void attribute(struct pt_regs *ctx, struct gt_cpu *cpu, _
 	key.stack = w.id;
 	a.bytes = size;
 	a.class_bytes = class_bytes(cpu, ctx->r14, size, key.type);
+	if (check)
+		key.type = check_type(cpu, key.type, &a);
 	val = walked ? bpf_map_lookup_elem(&allocs, &key) : NULL;
 	if (val && val->check == w.check)
 		add(val, &a);
 	else
 		cause = walked ? add_first(cpu, &w, &key, &a) : GT_LOST_CONTENDED;
-	if (cause < GT_LOST_MAX)
+	if (cause < GT_LOST_MAX && check)
+		count(cpu->checks_lost, 1);
+	else if (cause < GT_LOST_MAX)
 		count_lost(&cpu->lost[cause], a.bytes, a.class_bytes);
 	if (w.cut)
 		count_cut(cpu, w.cut);
@@ -163,13 +173,13 @@ static __always_inline int alloc_hit(struct pt_regs *ctx, enum site site)
 {
 	struct gt_cpu *cpu;
 	__u64 size = ctx->ax;
-	__u32 slot = 0;
+	__u32 slot = 0, mode = volatile_of(alloc_mode);
 
 	keep_own_stack(ctx);
 	cpu = bpf_map_lookup_elem(&cpus, &slot);
 	if (!cpu)
 		return 0;
-	if (is_left_out(ctx, site)) {
+	if ((mode != GT_ALLOC_EXACT && mode != GT_ALLOC_CHECK) || is_left_out(ctx, site)) {
 		count(cpu->left_out, 1);
 		return 0;
 	}
@@ -177,8 +187,11 @@ static __always_inline int alloc_hit(struct pt_regs *ctx, enum site site)
 		count(cpu->zero, 1);
 		return 0;
 	}
-	count(cpu->seen, 1);
-	attribute(ctx, cpu, size);
+	if (mode == GT_ALLOC_CHECK)
+		count(cpu->checks_seen, 1);
+	else
+		count(cpu->seen, 1);
+	attribute(ctx, cpu, size, mode == GT_ALLOC_CHECK);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "tables.bpf.h"
 #include "goroutine.bpf.h"
 #include "alloc.bpf.h"
+#include "sample.bpf.h"
 #include "stack.bpf.h"
 #include "gc.bpf.h"
 
@@ -37,6 +38,13 @@ SEC("uprobe")
 int gt_alloc_direct(struct pt_regs *ctx)
 {
 	return alloc_hit(ctx, SITE_DIRECT);
+}
+
+/* On refill and allocLarge: cfg tells which is which, and where in them the probes are. */
+SEC("uprobe")
+int gt_sample(struct pt_regs *ctx)
+{
+	return sample_hit(ctx);
 }
 
 /* On copystack's "push %rbp". */

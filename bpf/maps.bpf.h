@@ -21,6 +21,13 @@ struct {
 } allocs SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct gt_sample_key);
+	__type(value, struct gt_sample_val);
+} samples SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u64);
@@ -139,6 +146,12 @@ const volatile struct gt_config cfg = {};
  * that are still there when their begins are not would look like losses.
  */
 bool tracing = false;
+
+/*
+ * enum gt_alloc_mode. Going from one way of looking at allocations to the other, user space puts the new
+ * probes in, changes this, and takes the old ones out: what happens in between is seen by one of the two.
+ */
+__u32 alloc_mode = GT_ALLOC_NONE;
 
 /* Set before the probes on sweeping go while the others stay. */
 bool sweeps_ended = false;

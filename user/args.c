@@ -28,7 +28,8 @@ static const struct argp_option options[] = {
 	  "What to trace: alloc (heap allocations), stack (growth of goroutine stacks), gc "
 	  "(stop-the-world pauses, and waits for the collector); default alloc,stack,gc", 2 },
 	{ "alloc", 'a', "MODE", 0,
-	  "How allocations are counted: auto, exact (each one), off; default auto, which is exact", 2 },
+	  "How allocations are counted: auto, exact (each one), sample (spans that are filled, and large "
+	  "objects: estimates, at a small part of the cost), off; default auto, which is exact", 2 },
 	{ NULL, 0, NULL, 0, "OUTPUT", 3 },
 	{ "output", 'o', "FILE", 0,
 	  "Write a report when tracing ends, and on USR1; the suffix names the format "
@@ -160,10 +161,12 @@ static void parse_mode(struct argp_state *state, const char *mode, struct args *
 		a->alloc = ARGS_ALLOC_AUTO;
 	else if (!strcmp(mode, "exact"))
 		a->alloc = ARGS_ALLOC_EXACT;
+	else if (!strcmp(mode, "sample"))
+		a->alloc = ARGS_ALLOC_SAMPLE;
 	else if (!strcmp(mode, "off"))
 		a->alloc = ARGS_ALLOC_OFF;
 	else
-		argp_error(state, "no allocation mode '%s': there are auto, exact, off", mode);
+		argp_error(state, "no allocation mode '%s': there are auto, exact, sample, off", mode);
 }
 
 static void parse_metric(struct argp_state *state, const char *name, struct args *a)

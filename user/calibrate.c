@@ -151,10 +151,11 @@ static int start_rig(struct rig *r, bool multi)
 		opts.needed[r->plan->points[i].prog] = true;
 	probe_plan__sites(r->plan, 0, &opts.config);
 	err = collect__open(&opts, &r->collect, why);
-	if (!err)
-		err = probe__attach(r->plan, getpid(), target__exe_path(r->self),
-				    collect__progs(r->collect), multi, PROBE_PARTS_ALL, &r->set, why);
-	return err;
+	if (err)
+		return err;
+	collect__set_alloc_mode(r->collect, GT_ALLOC_EXACT);
+	return probe__attach(r->plan, getpid(), target__exe_path(r->self),
+			     collect__progs(r->collect), multi, PROBE_PARTS_ALL, &r->set, why);
 }
 
 static void close_rig(struct rig *r)

@@ -35,6 +35,7 @@ static const char *const site_names[] = {
 	[PROBE_STACK_PUSH] = "begin: push %rbp",
 	[PROBE_STACK_CHECK] = "begin: stack check, restarts left out",
 	[PROBE_STACK_COPY] = "end: passed once before every return",
+	[PROBE_SAMPLE] = "once for each span used up, each large object",
 };
 
 /* What a site of -e gc is there for. */
@@ -74,7 +75,7 @@ static void print_bytes(const struct probe_point *p)
 
 static void print_plan(const struct probe_plan *plan, const char *event, bool verbose)
 {
-	printf("probes of -e %s:\n", event);
+	printf("probes of %s:\n", event);
 	for (int i = 0; i < plan->npoints; i++) {
 		const struct probe_point *p = &plan->points[i];
 
@@ -97,9 +98,10 @@ static int print_groups(const struct gobin *gb, struct probe_plan *plan, bool ve
 		const char *event, *what;
 		int (*plan)(const struct gobin *gb, struct probe_plan *plan);
 	} groups[] = {
-		{ "alloc", "allocations", probe_plan__alloc },
-		{ "stack", "stack growth", probe_plan__stack },
-		{ "gc", "the collector", probe_plan__gc },
+		{ "-e alloc", "allocations", probe_plan__alloc },
+		{ "-e alloc -a sample", "samples of allocations", probe_plan__sample },
+		{ "-e stack", "stack growth", probe_plan__stack },
+		{ "-e gc", "the collector", probe_plan__gc },
 	};
 	int ngood = 0, err;
 
@@ -112,6 +114,9 @@ static int print_groups(const struct gobin *gb, struct probe_plan *plan, bool ve
 			ngood++;
 		if (!err && plan->missing[0])
 			printf("left out: %s\n", plan->missing);
+		if (!err && plan->heap_stats)
+			printf("totals by size class: the runtime's own, at 0x%" PRIx64 "\n",
+			       plan->heap_stats);
 	}
 	return ngood;
 }

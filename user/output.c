@@ -182,14 +182,15 @@ static const char *group_names(const struct session *s, char *names, size_t size
 	static const struct {
 		enum model_group group;
 		const char *name;
-	} groups[] = { { MODEL_ALLOC, "alloc exact" }, { MODEL_STACK, "stack" }, { MODEL_GC, "gc" } };
+	} groups[] = { { MODEL_ALLOC, "alloc " }, { MODEL_STACK, "stack" }, { MODEL_GC, "gc" } };
 	size_t used = 0;
 
 	names[0] = '\0';
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && used < size; i++)
 		if (s->groups & groups[i].group)
-			used += (size_t)snprintf(names + used, size - used, "%s%s", used ? ", " : "",
-						 groups[i].name);
+			used += (size_t)snprintf(names + used, size - used, "%s%s%s", used ? ", " : "",
+						 groups[i].name,
+						 groups[i].group == MODEL_ALLOC ? s->run.mode : "");
 	return names;
 }
 
@@ -245,6 +246,27 @@ static void print_unmatched(const struct model_counters *c)
 			c->delays_unmatched);
 }
 
+/*
+ * Allocations, of which a trace may have counted some and sampled others. What is lost of samples are
+ * samples here; the causes below say what they stand for.
+ */
+static void print_seen(const struct session *s)
+{
+	const struct model_counters *c = model__counters(s->model);
+	uint64_t lost = model__total_loss(s->model, MODEL_ALLOC).objects;
+	bool samples = s->args->alloc == ARGS_ALLOC_SAMPLE || c->samples_seen;
+
+	if (!samples || c->seen)
+		fprintf(stderr, "%" PRIu64 " allocations%s", c->seen, samples ? " and " : "");
+	if (samples)
+		fprintf(stderr, "%" PRIu64 " samples", c->samples_seen);
+	fprintf(stderr, ", lost %" PRIu64, samples ? c->samples_lost : lost);
+	if (samples && lost)
+		fprintf(stderr, " samples, with those lost otherwise %" PRIu64 " objects", lost);
+	fprintf(stderr, "\n");
+	print_causes(s, MODEL_ALLOC);
+}
+
 /* One group's line: how many were seen, how many of them lost, and why. */
 static void print_group(const struct session *s, enum model_group group, const char *when)
 {
@@ -253,8 +275,8 @@ static void print_group(const struct session *s, enum model_group group, const c
 	fprintf(stderr, "gotrace: %sseen ", when);
 	switch (group) {
 	case MODEL_ALLOC:
-		fprintf(stderr, "%" PRIu64 " allocations", c->seen);
-		break;
+		print_seen(s);
+		return;
 	case MODEL_STACK:
 		fprintf(stderr, "%" PRIu64 " growths", c->growths_seen);
 		break;
@@ -323,14 +345,16 @@ static void print_stats(const struct session *s, double seconds)
 	      (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 	fprintf(stderr, "gotrace: own cost: %.3f s of CPU (%.2g %% of one), %ld KiB resident at most\n",
 		cpu, seconds > 0 ? 100 * cpu / seconds : 0, ru.ru_maxrss);
-	fprintf(stderr, "gotrace: tables: %u of %u (call site, type) pairs, %u of %u kinds of stack "
-		"copies, %u of %u delays, %u of %u stacks\n", use.allocs, use.max_allocs, use.growths,
+	fprintf(stderr, "gotrace: tables: %u of %u (call site, type) pairs, %u of %u (call site, class) "
+		"pairs, %u of %u kinds of stack "
+		"copies, %u of %u delays, %u of %u stacks\n", use.allocs, use.max_allocs,
+		use.samples, use.max_samples, use.growths,
 		use.max_growths, use.delays, use.max_delays, use.stacks, use.max_stacks);
 	fprintf(stderr,
-		"gotrace: hits: %" PRIu64 " allocations, %" PRIu64 " stack copies, %" PRIu64
-		" begins of them, %" PRIu64 " of the collector, %" PRIu64 " left out, %" PRIu64
+		"gotrace: hits: %" PRIu64 " allocations, %" PRIu64 " samples, %" PRIu64
+		" stack copies, %" PRIu64 " begins of them, %" PRIu64 " of the collector, %" PRIu64 " left out, %" PRIu64
 		" of zero size, %" PRIu64 " walks repeated; by %s\n", c->seen,
-		c->growths_seen, c->growths_begun, c->gc_hits, c->left_out, c->zero,
+		c->samples_seen, c->growths_seen, c->growths_begun, c->gc_hits, c->left_out, c->zero,
 		c->retries, s->multi ? "uprobe_multi" : "perf events");
 }
 

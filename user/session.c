@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "calibrate.h"
+#include "check.h"
 #include "session_parts.h"
 
 #define NS_PER_S 1000000000ULL
@@ -42,7 +43,8 @@ uint64_t session__hits(const struct session *s)
 {
 	const struct model_counters *c = model__counters(s->model);
 
-	return c->seen + c->left_out + c->zero + c->growths_begun + c->growths_seen + c->gc_hits;
+	return c->seen + c->left_out + c->zero + c->checks_seen + c->samples_seen + c->growths_begun +
+	       c->growths_seen + c->gc_hits;
 }
 
 static void note(const struct session *s, const char *what)
@@ -220,6 +222,8 @@ void session__tick(struct session *s)
 	if (s->ended)
 		return;
 	session__drain(s);
+	if (s->args->alloc == ARGS_ALLOC_SAMPLE)
+		check__look(s);
 	watch_sweeps(s);
 	watch_timing(s);
 	watch_cost(s);
@@ -236,7 +240,7 @@ static void describe(struct session *s)
 	s->run.command = target__command(s->target);
 	s->run.go_version = gobin__info(s->gb)->version;
 	s->run.kernel = s->kernel.release;
-	s->run.mode = "exact";
+	s->run.mode = s->args->alloc == ARGS_ALLOC_SAMPLE ? "sample" : "exact";
 	s->run.command_line = s->args->command_line;
 	s->run.gotrace_version = GOTRACE_VERSION;
 }
@@ -263,11 +267,14 @@ int session__start(struct session *s)
 	s->code = setup__attach(s);
 	if (s->code)
 		return s->code;
+	collect__set_alloc_mode(s->collect, s->args->alloc == ARGS_ALLOC_SAMPLE ? GT_ALLOC_SAMPLE :
+				GT_ALLOC_EXACT);
 	collect__set_tracing(s->collect, true);
 	s->start_ns = session__now_ns();
 	s->start_cpu_ns = target__cpu_ns(s->target);
 	t.start_ns = t.now_ns = t.mark_ns = s->start_ns;
 	model__set_time(s->model, &t);
+	check__start(s);
 	start_watch(s, &s->cost, 0);
 	start_watch(s, &s->sweeping, 0);
 	start_watch(s, &s->timing, 0);
@@ -281,6 +288,7 @@ void session__detach(struct session *s)
 {
 	uint64_t begin = session__now_ns();
 
+	collect__set_alloc_mode(s->collect, GT_ALLOC_NONE);
 	collect__set_tracing(s->collect, false);
 	probe__detach(s->probes);
 	s->probes = NULL;

@@ -31,6 +31,13 @@ struct watch {
 	uint64_t hits;
 };
 
+/* When samples are held against a look at each allocation: check.c's own. */
+struct check {
+	bool possible;
+	uint64_t next_ns, period_ns;
+	uint64_t seed;
+};
+
 /* One trace of one process. */
 struct session {
 	const struct args *args;
@@ -52,6 +59,7 @@ struct session {
 	double attach_ms, detach_ms;
 	uint64_t start_ns;		/* CLOCK_MONOTONIC when the probes were in place */
 	uint64_t start_cpu_ns;		/* CPU time of the target by then */
+	struct check check;
 	struct watch cost;		/* of all probes */
 	struct watch sweeping;		/* of those on sweeping */
 	struct watch timing;		/* of those that only time stack copies */

@@ -66,14 +66,20 @@ static void print_points(const struct probe_plan *plan)
 	}
 }
 
+#define MODE(mode) (1u << (mode))
+#define ANY_MODE   (~0u)
+
+/* What can be planned of each group; of allocations, by the way that -a asks for. */
 static const struct {
 	enum model_group group;
+	unsigned int modes;		/* bits of enum args_alloc */
 	const char *what;
 	int (*plan)(const struct gobin *gb, struct probe_plan *plan);
 } groups[] = {
-	{ MODEL_ALLOC, "allocations", probe_plan__alloc },
-	{ MODEL_STACK, "stack growth", probe_plan__stack },
-	{ MODEL_GC, "the collector", probe_plan__gc },
+	{ MODEL_ALLOC, ANY_MODE, "allocations", probe_plan__alloc },
+	{ MODEL_ALLOC, MODE(ARGS_ALLOC_SAMPLE), "samples of allocations", probe_plan__sample },
+	{ MODEL_STACK, ANY_MODE, "stack growth", probe_plan__stack },
+	{ MODEL_GC, ANY_MODE, "the collector", probe_plan__gc },
 };
 
 #define NGROUPS (int)(sizeof(groups) / sizeof(groups[0]))
@@ -139,7 +145,8 @@ static int plan_probes(struct session *s)
 		return refuse(s, EXIT_FAILED, "out of memory");
 	for (int i = 0; i < NGROUPS; i++) {
 		missing[i][0] = '\0';
-		if (!(s->args->report.groups & groups[i].group))
+		if (!(s->args->report.groups & groups[i].group) ||
+		    !(groups[i].modes & MODE(s->args->alloc)))
 			continue;
 		lacks = kernel_lacks(groups[i].group);
 		if (!lacks && plan_group(s, i, plan))
@@ -244,10 +251,19 @@ static uint64_t test_value(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
+/* Only while the process still is what it was: another program has something else at this address. */
+static int read_target(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	int err = target__read(ctx, addr, buf, len);
+
+	return !err && target__state(ctx) != TARGET_ALIVE ? -ESRCH : err;
+}
+
 static int open_collect(struct session *s)
 {
 	struct collect_options opts = {
 		.max_allocs = (uint32_t)test_value("GOTRACE_TEST_MAX_ALLOCS", 0),
+		.max_samples = (uint32_t)test_value("GOTRACE_TEST_MAX_SAMPLES", 0),
 		.max_growths = (uint32_t)test_value("GOTRACE_TEST_MAX_GROWTHS", 0),
 		.max_delays = (uint32_t)test_value("GOTRACE_TEST_MAX_DELAYS", 0),
 		.max_stacks = (uint32_t)test_value("GOTRACE_TEST_MAX_STACKS", 0),
@@ -256,6 +272,14 @@ static int open_collect(struct session *s)
 	char why[COLLECT_WHY_MAX];
 	int err;
 
+	if (s->plan->heap_stats)
+		opts.totals = (struct collect_totals){
+			.addr = s->plan->heap_stats + s->bias,
+			.size = gobin__runtime(s->gb)->stats_size,
+			.tiny = gobin__runtime(s->gb)->stats_tiny,
+			.read = read_target,
+			.ctx = s->target,
+		};
 	collect__verbose(s->args->verbose > 1);
 	probe_plan__config(s->plan, s->gb, s->bias, &opts.config);
 	opts.config.longer_ns = s->args->report.longer_ns;
@@ -314,7 +338,7 @@ int setup__attach(struct session *s)
 	char why[PROBE_WHY_MAX];
 	uint64_t start = session__now_ns();
 	int err = probe__attach(s->plan, target__pid(s->target), target__exe_path(s->target),
-				collect__progs(s->collect), s->multi, PROBE_PARTS_ALL, &s->probes, why);
+				collect__progs(s->collect), s->multi, s->args->alloc == ARGS_ALLOC_SAMPLE ? PROBE_PARTS_ALL & ~(1u << PROBE_PART_EXACT) : PROBE_PARTS_ALL, &s->probes, why);
 
 	if (err)
 		return refuse(s, err == -EPERM || err == -ENOTSUP ? EXIT_KERNEL : EXIT_FAILED, why);

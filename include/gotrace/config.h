@@ -77,6 +77,13 @@ struct gt_task_layout {
 
 /* So much of a g holds all that is read of it, in every version; runtime/runtime2.go. */
 #define GT_G_BYTES 320
+/* Which table allocations go to. */
+enum gt_alloc_mode {
+	GT_ALLOC_NONE = 0,
+	GT_ALLOC_EXACT = 1,		/* allocs */
+	GT_ALLOC_SAMPLE = 2,		/* samples */
+	GT_ALLOC_CHECK = 3,		/* samples, and allocs with GT_CHECK to hold them against */
+};
 
 struct gt_config {
 	__gt_u64 text_start, text_end;	/* Go code of the process: a stack's frames lie in it */
@@ -109,6 +116,13 @@ struct gt_config {
 	struct gt_site sites[GT_SITES];
 	__gt_u16 class_small[GT_CLASS_SMALL];
 	__gt_u16 class_large[GT_CLASS_LARGE];
+	/* -a sample */
+	__gt_u64 large;			/* address of allocLarge's probe: the other one is refill's */
+	__gt_u32 sample_check;		/* both are on the stack check's jump */
+	__gt_u32 mcache_alloc;		/* offset: spans by span class */
+	__gt_u32 span_count;		/* offset of mspan.allocCount; what is read with it follows there */
+	__gt_u32 span_has_before;	/* mspan.allocCountBeforeCache is there, from 1.19 on */
+	__gt_u16 class_size[GT_SIZE_CLASSES];
 };
 
 #endif /* GOTRACE_CONFIG_H */

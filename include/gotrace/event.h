@@ -18,6 +18,23 @@
  * value: a value is only added to when its check is that of the stack that was walked. A stack that
  * loses its id to another is counted (GT_LOST_COLLISION), with its objects and bytes.
  *
+ * Where allocations are sampled instead (-a sample), the samples are aggregated the same way:
+ *
+ *   samples  struct gt_sample_key -> struct gt_sample_val, one value per CPU, cumulative
+ *
+ * A sample is a call of runtime.(*mcache).refill: a P has used up its span of one class, and whoever
+ * needs the next one stands for all objects that were taken from the old one since the P had it
+ * (mspan.allocCount - allocCountBeforeCache, as the runtime itself books them there; before Go 1.19,
+ * which has no such field, all that the span has room for). Large objects have a span each
+ * and are counted one by one, at runtime.(*mcache).allocLarge.
+ *
+ * Who needs the next span may always be the same, if a program allocates in step with its spans. So now
+ * and then each allocation is looked at for a few milliseconds beside the samples: a check. What is
+ * seen then goes to allocs too, with GT_CHECK and the span class (its size instead of its number) in
+ * place of the type, and into checks_seen instead of seen.
+ *
+ * alloc_mode says which of the tables are filled; hits of the others' probes only count as left_out.
+ *
  * Stack copies are aggregated like allocations, by what led to them and from which size to which:
  *
  *   growths  struct gt_growth_key -> struct gt_growth_val, one value per CPU, cumulative
@@ -45,7 +62,8 @@
  *            for their end. An assist may be parked and go on in another thread.
  *
  * Whatever cannot be put into the tables is added to lost[] of its cause, in objects and in bytes,
- * so that for every CPU at rest  seen = objects in allocs + objects in lost[], for all together
+ * so that for every CPU at rest  seen = objects in allocs + objects in lost[], and samples_seen = hits
+ * in samples + hits in samples_lost[]; for all together
  * growths_seen = count in growths + objects in growths_lost[], and
  * delays_seen = count in delays + objects in delays_lost[] + entries of pending.
  *
@@ -97,7 +115,7 @@ enum gt_lost {
 	GT_LOST_STACKS_FULL = 1,	/* table of stacks is full */
 	GT_LOST_COLLISION = 2,		/* another stack has the same id */
 	GT_LOST_CONTENDED = 3,		/* preempted on each of several tries */
-	GT_LOST_UNREADABLE = 4,		/* the goroutine's g could not be read; stack copies only */
+	GT_LOST_UNREADABLE = 4,		/* the goroutine's g, or a sample's span, could not be read */
 	GT_LOST_MAX = 5,
 };
 
@@ -106,11 +124,40 @@ struct gt_alloc_key {
 	__gt_u64 type;			/* address of the abi.Type in the process, 0: untyped bytes */
 };
 
+/* In gt_alloc_key.type: this, the size of the class times two, and one if it has no pointers. */
+#define GT_CHECK (1ULL << 63)
+
 struct gt_alloc_val {
 	__gt_u64 check;			/* second hash of the stack */
 	__gt_u64 objects;
 	__gt_u64 bytes;			/* as requested */
 	__gt_u64 class_bytes;		/* as the runtime books them in MemStats.TotalAlloc */
+};
+
+/* Span classes of the runtime: a size class times two, plus one if it has no pointers; 0, 1: large. */
+#define GT_SIZE_CLASSES 68
+#define GT_SPAN_CLASSES (2 * GT_SIZE_CLASSES)
+
+struct gt_sample_key {
+	__gt_u64 stack;			/* id in stacks */
+	__gt_u64 span_class;		/* below GT_SPAN_CLASSES */
+};
+
+struct gt_sample_val {
+	__gt_u64 check;			/* second hash of the stack */
+	__gt_u64 hits;
+	__gt_u64 objects;		/* that they stand for */
+	__gt_u64 bytes;			/* of large objects: as requested; of others: class_bytes */
+	__gt_u64 class_bytes;		/* as the runtime books them in MemStats.TotalAlloc */
+	__gt_u64 squares;		/* sum of the squares of each hit's objects; large: of its pages */
+};
+
+/* Samples that could not be attributed. */
+struct gt_sample_lost {
+	__gt_u64 hits;
+	__gt_u64 objects;
+	__gt_u64 bytes;
+	__gt_u64 class_bytes;
 };
 
 struct gt_stack {
@@ -304,6 +351,11 @@ struct gt_cpu {
 	__gt_u64 pauses_lost, lates_lost; /* events for which the ring had no room */
 	struct gt_lost_count growths_lost[GT_LOST_MAX];
 	struct gt_lost_count delays_lost[GT_LOST_MAX];
+	__gt_u64 checks_seen;		/* allocations that were looked at in checks */
+	__gt_u64 checks_lost;		/* of them, those that no table had room for */
+	__gt_u64 samples_seen;		/* spans that were filled, and large objects */
+	struct gt_sample_lost samples_lost[GT_LOST_MAX];
+	__gt_u64 samples_lost_by_class[GT_SIZE_CLASSES]; /* the same again: class_bytes */
 	__gt_u32 owner;			/* thread whose walk the scratch holds */
 	__gt_u32 window_len;		/* bytes of the window that are filled */
 	__gt_u64 window_start;		/* its address in the process */
@@ -333,11 +385,14 @@ static inline __attribute__((always_inline)) __gt_u64 gt_check_step(__gt_u64 h, 
 
 _Static_assert(sizeof(struct gt_alloc_key) == 16, "gt_alloc_key");
 _Static_assert(sizeof(struct gt_alloc_val) == 32, "gt_alloc_val");
+_Static_assert(sizeof(struct gt_sample_key) == 16, "gt_sample_key");
+_Static_assert(sizeof(struct gt_sample_val) == 48, "gt_sample_val");
+_Static_assert(sizeof(struct gt_sample_lost) == 32, "gt_sample_lost");
 _Static_assert(sizeof(struct gt_short) == 16 + 8 * GT_SHORT_FRAMES, "gt_short");
 _Static_assert(sizeof(struct gt_stack) == 16 + 8 * GT_MAX_FRAMES, "gt_stack");
 _Static_assert(__builtin_offsetof(struct gt_stack, pc) == 16, "gt_stack.pc");
 _Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 96, "gt_cpu.lost");
-_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 536, "gt_cpu.window");
+_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 1264, "gt_cpu.window");
 _Static_assert(sizeof(struct gt_growth_key) == 32, "gt_growth_key");
 _Static_assert(sizeof(struct gt_growth_val) == 48, "gt_growth_val");
 _Static_assert(sizeof(struct gt_growing) == 16, "gt_growing");

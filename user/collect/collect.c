@@ -45,9 +45,9 @@ void collect__verbose(bool on)
 	verbose = on;
 }
 
-static uint32_t default_allocs(int ncpu)
+static uint32_t default_entries(int ncpu, size_t val_size)
 {
-	uint32_t fits = ALLOC_BYTES_BUDGET / ((uint32_t)ncpu * sizeof(struct gt_alloc_val) + 96);
+	uint32_t fits = ALLOC_BYTES_BUDGET / ((uint32_t)ncpu * (uint32_t)val_size + 96);
 
 	return fits < DEFAULT_ALLOCS ? fits : DEFAULT_ALLOCS;
 }
@@ -124,6 +124,7 @@ static int size_tables(struct collect *c)
 		bool needed;
 	} tables[] = {
 		{ c->skel->maps.allocs, c->max_allocs, c->has_allocs },
+		{ c->skel->maps.samples, c->max_samples, c->has_samples },
 		{ c->skel->maps.growths, c->max_growths, c->has_growths },
 		{ c->skel->maps.growing, 0, c->has_growths },
 		{ c->skel->maps.shrunk, 0, c->has_growths },
@@ -156,6 +157,7 @@ static int configure(struct collect *c, const struct collect_options *opts)
 		[PROBE_STACK_CHECK] = c->skel->progs.gt_stack_check,
 		[PROBE_STACK_COPY] = c->skel->progs.gt_stack_copy,
 		[PROBE_GC] = c->skel->progs.gt_gc,
+		[PROBE_SAMPLE] = c->skel->progs.gt_sample,
 	};
 	struct gt_config *cfg = (struct gt_config *)&c->skel->rodata->cfg;
 	int err;
@@ -179,6 +181,7 @@ static int configure(struct collect *c, const struct collect_options *opts)
 	}
 	c->has_allocs = opts->needed[PROBE_ALLOC_PUSH] || opts->needed[PROBE_ALLOC_CHECK] ||
 			opts->needed[PROBE_ALLOC_DIRECT];
+	c->has_samples = opts->needed[PROBE_SAMPLE];
 	c->has_growths = opts->needed[PROBE_STACK_COPY];
 	return size_tables(c);
 }
@@ -214,7 +217,10 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 		goto cleanup;
 	}
 	c->undisturbed = !opts->multi && probe__may_miss();
-	c->max_allocs = opts->max_allocs ? opts->max_allocs : default_allocs(c->ncpu);
+	c->max_allocs = opts->max_allocs ? opts->max_allocs :
+			default_entries(c->ncpu, sizeof(struct gt_alloc_val));
+	c->max_samples = opts->max_samples ? opts->max_samples :
+			 default_entries(c->ncpu, sizeof(struct gt_sample_val));
 	c->max_growths = opts->max_growths ? opts->max_growths : DEFAULT_GROWTHS;
 	c->max_delays = opts->max_delays ? opts->max_delays : DEFAULT_DELAYS;
 	c->max_stacks = opts->max_stacks ? opts->max_stacks : DEFAULT_STACKS;
@@ -233,6 +239,8 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 	}
 	if (!err && c->has_gc)
 		err = collect_events__open(c);
+	if (!err && c->has_samples)
+		err = collect_samples__open(c, &opts->totals);
 
 cleanup:
 	if (err) {
@@ -248,6 +256,8 @@ void collect__free(struct collect *c)
 	if (!c)
 		return;
 	ring_buffer__free(c->ring);
+	collect_samples__free(c);
+	collect_checks__free(c);
 	gotrace_bpf__destroy(c->skel);
 	free(c->keys);
 	free(c->vals);
@@ -262,6 +272,13 @@ struct bpf_program *const *collect__progs(const struct collect *c)
 void collect__set_tracing(struct collect *c, bool on)
 {
 	__atomic_store_n(&c->skel->bss->tracing, on, __ATOMIC_RELEASE);
+}
+
+void collect__set_alloc_mode(struct collect *c, enum gt_alloc_mode mode)
+{
+	if (c->samples)
+		collect_samples__set_mode(c, mode);
+	__atomic_store_n(&c->skel->bss->alloc_mode, (uint32_t)mode, __ATOMIC_RELEASE);
 }
 
 void collect__set_pair_ns(struct collect *c, uint64_t ns)
@@ -282,8 +299,10 @@ int collect__events_fd(const struct collect *c)
 struct collect_usage collect__usage(const struct collect *c, const struct model *m)
 {
 	return (struct collect_usage){
-		.allocs = (uint32_t)model__nallocs(m),
+		.allocs = (uint32_t)model__nallocs(m) - collect_samples__count(c),
 		.max_allocs = c->max_allocs,
+		.samples = collect_samples__count(c),
+		.max_samples = c->max_samples,
 		.growths = (uint32_t)model__ngrowths(m),
 		.max_growths = c->max_growths,
 		.delays = (uint32_t)model__ndelays(m),

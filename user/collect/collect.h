@@ -15,12 +15,24 @@
 struct bpf_program;
 struct collect;
 
+/*
+ * The runtime's own totals, runtime.memstats.heapStats of the process (struct gobin_runtime says how it is
+ * laid out), and how to read its memory: 0 or a negative errno.
+ */
+struct collect_totals {
+	uint64_t addr;			/* 0: not known */
+	size_t size, tiny;		/* of a heapStatsDelta; where in it tinyAllocCount is */
+	int (*read)(void *ctx, uint64_t addr, void *buf, size_t len);
+	void *ctx;
+};
+
 struct collect_options {
 	struct gt_config config;
+	struct collect_totals totals;
 	bool multi;			/* load the programs for uprobe_multi links */
 	bool needed[PROBE_PROG_MAX];	/* programs to load */
 	/* Entries of the tables; 0: the default. Tables of groups without a program have 1. */
-	uint32_t max_allocs, max_growths, max_delays, max_stacks, max_shorts;
+	uint32_t max_allocs, max_samples, max_growths, max_delays, max_stacks, max_shorts;
 };
 
 #define COLLECT_WHY_MAX 256
@@ -47,6 +59,21 @@ struct bpf_program *const *collect__progs(const struct collect *c);
  */
 void collect__set_tracing(struct collect *c, bool on);
 
+/*
+ * Which table allocations go to, from now on: hits of the other way's probes only count as left_out. So to
+ * change it, the new probes are put in, then this is called, then the old ones are taken out, and no
+ * allocation is counted twice or missed. GT_ALLOC_NONE after collect__open(). Reads the runtime's totals,
+ * which are those of the time in GT_ALLOC_SAMPLE.
+ */
+void collect__set_alloc_mode(struct collect *c, enum gt_alloc_mode mode);
+
+/*
+ * What each sample stands for that is brought into the model from the next drain on, 1 or more: the time
+ * since the last drain over that in which the probes were in. 1 after collect__open(). To be followed by a
+ * drain before it is set anew.
+ */
+void collect__set_sample_scale(struct collect *c, double scale);
+
 /* What of each duration is the probes' own and is to be left out, in ns: calibrate__pair_ns(). */
 void collect__set_pair_ns(struct collect *c, uint64_t ns);
 
@@ -69,9 +96,16 @@ int collect__events_fd(const struct collect *c);
  */
 int collect__drain(struct collect *c, struct model *m);
 
+/*
+ * Are samples scaled to the runtime's own totals? Not where these were not found, and no more once they
+ * could not be read or did not make sense.
+ */
+bool collect__has_totals(const struct collect *c);
+
 /* Fill of the tables: entries used and room. */
 struct collect_usage {
-	uint32_t allocs, max_allocs, growths, max_growths, delays, max_delays, stacks, max_stacks;
+	uint32_t allocs, max_allocs, samples, max_samples, growths, max_growths;
+	uint32_t delays, max_delays, stacks, max_stacks;
 };
 
 struct collect_usage collect__usage(const struct collect *c, const struct model *m);

@@ -119,6 +119,8 @@ static int drain_alloc(struct collect *c, struct model *m, const void *k, const 
 	/* Made, and not yet added to. */
 	if (!objects)
 		return 0;
+	if (key->type & GT_CHECK)
+		return collect_checks__entry(c, m, key, objects);
 	err = collect__stack(c, m, key->stack);
 	return err ? err : model__set_alloc(m, key->stack, key->type, objects, bytes, class_bytes);
 }
@@ -288,6 +290,8 @@ static void add_cpu(struct model_counters *sum, const int *causes, const struct 
 	sum->seen += cpu->seen;
 	sum->left_out += cpu->left_out;
 	sum->zero += cpu->zero;
+	sum->checks_seen += cpu->checks_seen;
+	sum->checks_lost += cpu->checks_lost;
 	sum->cut_depth += cpu->cut_depth;
 	sum->cut_read += cpu->cut_read;
 	sum->cut_foreign += cpu->cut_foreign;
@@ -332,6 +336,8 @@ static int drain_counters(struct collect *c, struct model *m)
 	} else {
 		for (int i = 0; i < c->ncpu; i++)
 			add_cpu(&sum, causes, &cpus[i]);
+		if (c->has_samples)
+			collect_samples__settle(c, m, &sum, cpus);
 		if (c->has_gc) {
 			add_ring_losses(&sum, cpus, c->ncpu);
 			sum.delays_under_way = collect_events__pending(c);
@@ -351,6 +357,13 @@ int collect__drain(struct collect *c, struct model *m)
 		.key_size = sizeof(struct gt_alloc_key),
 		.val_size = sizeof(struct gt_alloc_val),
 		.entry = drain_alloc,
+	};
+	const struct table samples = {
+		.fd = bpf_map__fd(c->skel->maps.samples),
+		.max_entries = c->max_samples,
+		.key_size = sizeof(struct gt_sample_key),
+		.val_size = sizeof(struct gt_sample_val),
+		.entry = collect_samples__entry,
 	};
 	const struct table growths = {
 		.fd = bpf_map__fd(c->skel->maps.growths),
@@ -372,6 +385,8 @@ int collect__drain(struct collect *c, struct model *m)
 	collect__undisturbed_begin(c);
 	if (c->has_allocs)
 		err = drain_table(c, m, &allocs);
+	if (!err && c->has_samples)
+		err = drain_table(c, m, &samples);
 	if (!err && c->has_growths)
 		err = drain_table(c, m, &growths);
 	if (!err && c->has_gc)
@@ -386,7 +401,9 @@ int collect__drain(struct collect *c, struct model *m)
 
 _Static_assert(sizeof(struct gt_growth_key) >= sizeof(struct gt_alloc_key) &&
 	       sizeof(struct gt_growth_val) >= sizeof(struct gt_alloc_val) &&
+	       sizeof(struct gt_growth_key) >= sizeof(struct gt_sample_key) &&
+	       sizeof(struct gt_growth_val) >= sizeof(struct gt_sample_val) &&
 	       sizeof(struct gt_growth_key) >= sizeof(struct gt_delay_key) &&
 	       sizeof(struct gt_growth_val) >= sizeof(struct gt_delay_val),
 	       "a batch has room for the larger entries");
-_Static_assert(3 * GT_LOST_MAX + 2 <= MODEL_LOSS_MAX, "room for the losses of all groups");
+_Static_assert(4 * GT_LOST_MAX + 2 <= MODEL_LOSS_MAX, "room for the losses of all groups");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What collect.c and drain.c share. */
+/* What collect.c, drain.c, samples.c and events.c share. */
 #ifndef GOTRACE_COLLECT_INTERNAL_H
 #define GOTRACE_COLLECT_INTERNAL_H
 
@@ -23,8 +23,10 @@ struct collect {
 	struct gotrace_bpf *skel;
 	struct bpf_program *progs[PROBE_PROG_MAX];
 	int ncpu;			/* possible CPUs: values of a per-CPU map */
-	uint32_t max_allocs, max_growths, max_delays, max_stacks, max_shorts;
-	bool has_allocs, has_growths, has_gc; /* whose programs are loaded */
+	uint32_t max_allocs, max_samples, max_growths, max_delays, max_stacks, max_shorts;
+	bool has_allocs, has_samples, has_growths, has_gc; /* whose programs are loaded */
+	struct collect_samples *samples;
+	struct checked *checks;		/* checks.c's own */
 	struct ring_buffer *ring;
 	struct collect_events events;
 	bool undisturbed;		/* reading the tables must not be preempted, see below */
@@ -43,6 +45,30 @@ void collect__undisturbed_end(const struct collect *c);
 
 /* Brings one stack into the model, if its frames are what its id says. 0 or a negative errno. */
 int collect__stack(struct collect *c, struct model *m, uint64_t id);
+
+/*
+ * samples.c: the table of samples is cumulative, but what a sample stands for changes. So what there was
+ * at the last drain is remembered, and the model is given the difference.
+ */
+int collect_samples__open(struct collect *c, const struct collect_totals *totals);
+/* Begins, goes on or ends to add up the runtime's totals, before a change of the mode. */
+void collect_samples__set_mode(struct collect *c, enum gt_alloc_mode mode);
+void collect_samples__free(struct collect *c);
+/* Entries of the table that hold something. */
+uint32_t collect_samples__count(const struct collect *c);
+/* One entry of the table, all CPUs. */
+int collect_samples__entry(struct collect *c, struct model *m, const void *key, const void *vals);
+/* Brings losses into the counters, and what has come since the last drain into the model's totals. */
+void collect_samples__settle(struct collect *c, struct model *m, struct model_counters *sum,
+			     const struct gt_cpu *cpus);
+
+/*
+ * checks.c: entries of the table of allocations that are checks, all CPUs; the model is given what has come
+ * since the last drain.
+ */
+int collect_checks__entry(struct collect *c, struct model *m, const struct gt_alloc_key *key,
+			  uint64_t objects);
+void collect_checks__free(struct collect *c);
 
 /* events.c: the ring, the clock that its times need, and begins that still wait for their end. */
 int collect_events__open(struct collect *c);

@@ -103,6 +103,17 @@ struct gobin_runtime {
 	uint16_t p_mcache;		/* p.mcache */
 	uint16_t p_assist_time;		/* p.gcAssistTime */
 	uint16_t mcache_tiny;		/* mcache.tiny; tinyoffset follows it */
+	uint16_t mcache_alloc;		/* mcache.alloc: spans by span class */
+	/*
+	 * mspan.allocCount: 16 bits; spanclass follows 2 bytes behind it, allocCountBeforeCache 6,
+	 * the latter from 1.19 on.
+	 */
+	uint16_t span_count;
+	bool span_has_before;
+	/* runtime.consistentHeapStats: three heapStatsDelta of so many bytes, and in each of them */
+	uint16_t stats_size;
+	/* tinyAllocCount; largeAlloc, largeAllocCount and smallAllocCount[68] follow it */
+	uint16_t stats_tiny;
 	uint16_t malloc_header;		/* bytes added to scanned objects over header_min; 0 before 1.22 */
 	uint16_t g_stack;		/* g.stack: lo, then hi */
 	uint16_t g_sched_sp, g_sched_pc, g_sched_bp; /* g.sched: where a goroutine that does not run is */

@@ -48,6 +48,10 @@ static const struct layout layouts[] = {
  * memProfRate before tiny in 1.24. g.stack is at 0 and g.sched at 56 in all; g got syscallbp before
  * goid in 1.23, and what lies between goid and startpc grew and shrank.
  *
+ * runtime/mheap.go (mspan) and runtime/mstats.go (consistentHeapStats, heapStatsDelta): mspan got
+ * allocCountBeforeCache in 1.19 (1.18 books a span when it is taken), grew before allocCount in 1.21
+ * and shrank again in 1.22; heapStatsDelta lost inPtrScalarBits in 1.25.
+ *
  * Allocation headers arrived in 1.22: runtime/mbitmap_allocheaders.go, then runtime/mbitmap.go,
  * then internal/runtime/gc/malloc.go (mallocHeaderSize, minSizeForMallocHeader).
  */
@@ -57,6 +61,14 @@ static const struct layout layouts[] = {
 	.g_m = 48, .m_curg = (curg), .m_p = (p), .p_mcache = (mcache), .mcache_tiny = (tiny),      \
 	.g_stack = 0, .g_sched_sp = 56, .g_sched_pc = 64, .g_sched_bp = (bp), .g_goid = (id),      \
 	.g_startpc = (start)
+#define SPANS(alloc, count, before, size, tiny_count)                                              \
+	.mcache_alloc = (alloc), .span_count = (count), .span_has_before = (before),               \
+	.stats_size = (size), .stats_tiny = (tiny_count)
+#define SPANS_1_18  SPANS(40, 96, false, 1176, 48)
+#define SPANS_1_19  SPANS(40, 96, true, 1176, 48)
+#define SPANS_1_21  SPANS(40, 104, true, 1176, 48)
+#define SPANS_1_24  SPANS(48, 96, true, 1176, 48)
+#define SPANS_1_25  SPANS(48, 96, true, 1168, 40)
 #define FIELDS_1_18 FIELDS(192, 208, 64, 16, 104, 152, 312)
 #define FIELDS_1_21 FIELDS(192, 208, 64, 16, 104, 152, 296)
 #define FIELDS_1_23 FIELDS(192, 208, 56, 16, 104, 160, 304)
@@ -65,16 +77,26 @@ static const struct layout layouts[] = {
 #define FIELDS_1_26 FIELDS(184, 208, 56, 24, 96, 152, 304)
 
 static const struct gobin_runtime runtimes[] = {
-	[18] = { FIELDS_1_18, NO_HEADERS, .p_assist_time = 4632, .m_preemptoff = 248 },
-	[19] = { FIELDS_1_18, NO_HEADERS, .p_assist_time = 4632, .m_preemptoff = 248 },
-	[20] = { FIELDS_1_18, NO_HEADERS, .p_assist_time = 4624, .m_preemptoff = 248 },
-	[21] = { FIELDS_1_21, NO_HEADERS, .p_assist_time = 4632, .switch_has_frame = true },
-	[22] = { FIELDS_1_21, HEADERS, .p_assist_time = 4664, .switch_has_frame = true },
-	[23] = { FIELDS_1_23, HEADERS, .p_assist_time = 4640, .switch_has_frame = true },
-	[24] = { FIELDS_1_24, HEADERS, .p_assist_time = 4640, .switch_has_frame = true },
-	[25] = { FIELDS_1_25, HEADERS, .p_assist_time = 4640, .switch_has_frame = true },
-	[26] = { FIELDS_1_26, HEADERS, .p_assist_time = 4648, .switch_has_frame = true },
-	[27] = { FIELDS_1_26, HEADERS, .p_assist_time = 4648, .switch_has_frame = true },
+	[18] = { FIELDS_1_18, SPANS_1_18, NO_HEADERS,
+		 .p_assist_time = 4632, .m_preemptoff = 248 },
+	[19] = { FIELDS_1_18, SPANS_1_19, NO_HEADERS,
+		 .p_assist_time = 4632, .m_preemptoff = 248 },
+	[20] = { FIELDS_1_18, SPANS_1_19, NO_HEADERS,
+		 .p_assist_time = 4624, .m_preemptoff = 248 },
+	[21] = { FIELDS_1_21, SPANS_1_21, NO_HEADERS,
+		 .p_assist_time = 4632, .switch_has_frame = true },
+	[22] = { FIELDS_1_21, SPANS_1_19, HEADERS,
+		 .p_assist_time = 4664, .switch_has_frame = true },
+	[23] = { FIELDS_1_23, SPANS_1_19, HEADERS,
+		 .p_assist_time = 4640, .switch_has_frame = true },
+	[24] = { FIELDS_1_24, SPANS_1_24, HEADERS,
+		 .p_assist_time = 4640, .switch_has_frame = true },
+	[25] = { FIELDS_1_25, SPANS_1_25, HEADERS,
+		 .p_assist_time = 4640, .switch_has_frame = true },
+	[26] = { FIELDS_1_26, SPANS_1_25, HEADERS,
+		 .p_assist_time = 4648, .switch_has_frame = true },
+	[27] = { FIELDS_1_26, SPANS_1_25, HEADERS,
+		 .p_assist_time = 4648, .switch_has_frame = true },
 };
 
 /* runtime/sizeclasses.go, identical in 1.18 to 1.27 (internal/runtime/gc from 1.25). */
@@ -99,7 +121,8 @@ void gobin_runtime_fill(struct gobin *gb)
 	gb->runtime = runtimes[gb->info.minor];
 	/* The experiment could be switched off in 1.22 only (mbitmap_noallocheaders.go). */
 	if (gb->info.minor == 22 && strstr(gb->version, "noallocheaders"))
-		gb->runtime = (struct gobin_runtime){ FIELDS_1_21, NO_HEADERS, .p_assist_time = 4664,
+		gb->runtime = (struct gobin_runtime){ FIELDS_1_21, SPANS_1_19, NO_HEADERS,
+						     .p_assist_time = 4664,
 						     .switch_has_frame = true };
 }
 

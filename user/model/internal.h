@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the parts of the model share: model.c has stacks, totals, counters and time, table.c what
- * totals are kept in, pause.c the pauses and who was late, window.c how much of a time the world
- * was stopped, hist.c the histograms.
+ * totals are kept in, sample.c what samples stand for, pause.c the pauses and who was late, window.c
+ * how much of a time the world was stopped, hist.c the histograms.
  */
 #ifndef GOTRACE_MODEL_INTERNAL_H
 #define GOTRACE_MODEL_INTERNAL_H
@@ -51,13 +51,65 @@ struct model_stopped {
 int model_stopped__add(struct model_stopped *s, uint64_t begin, uint64_t end);
 void model_stopped__free(struct model_stopped *s);
 
+/* Samples of one size class. */
+struct model_class {
+	struct model_class_total known;	/* the runtime's own, as last heard */
+	struct model_class_total told;	/* of it, what the sites have, or are lost */
+	struct model_class_total mark;	/* known - told at the last mark */
+	double hits, squares;		/* of all sites, squares of bytes */
+	double lost_bytes;		/* not yet settled */
+};
+
+struct model_classes {
+	struct model_class of[MODEL_CLASS_TOTALS];
+	bool known, ever;		/* now; before, until when .known are right */
+	bool windows;			/* large objects were not all looked at */
+	int nprocs;
+};
+
+/* Checks of one span class. */
+struct model_check_class {
+	double open;			/* objects in the one under way */
+	double sum, squares;		/* of all of them */
+	unsigned int checks;		/* those in which there were any */
+	bool doubted;			/* the samples are not borne out: shares are by checks */
+};
+
+struct model_checks {
+	struct model_table sites;
+	struct model_check_class of[MODEL_SPAN_CLASSES];
+	unsigned int count;
+	int ndoubted;
+	uint64_t lost;			/* counters.checks_lost at the end of the last one */
+	bool (*is_leading)(void *ctx, uint64_t pc);
+	void *ctx;
+};
+
 struct model {
+	struct model_classes classes;
+	struct model_checks checks;
 	struct stack_entry *stacks;
 	struct model_table allocs, growths, delays, pause_sites, late_sites;
 	struct pauses *pauses;		/* NULL before the first */
 	struct model_counters counters, mark;
 	struct model_time time;
 };
+
+/* The row of the key, made if it is new. NULL: out of memory. */
+struct model_alloc *model__alloc_at(struct model *m, uint64_t stack, uint64_t type, uint32_t span_class);
+
+/* check.c: what tells the call site of a stack from others; 0: it has none. */
+uint64_t model_checks__site(const struct model *m, uint64_t stack);
+/* Are a span class's samples not borne out by checks? */
+bool model_checks__doubts(const struct model *m, uint32_t span_class);
+/* Divides what such a class has gained among its sites. */
+void model_checks__divide(struct model *m, uint32_t span_class, const struct model_class_total *gain);
+
+/* Adds to the estimated part of a row's totals. */
+void model_samples__give(struct model_alloc *a, double objects, double class_bytes);
+/* sample.c's part of model__mark() and model__total(). */
+void model_samples__mark(struct model *m);
+void model_samples__total_var(const struct model *m, struct model_estimate *est);
 
 /* pause.c's part of model__mark() and model__free(). */
 void model_pauses__mark(struct model *m);

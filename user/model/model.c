@@ -20,7 +20,7 @@ struct stack_entry {
 
 /* Padding would be part of a hashed key, so each key is of plain words. */
 struct alloc_key {
-	uint64_t stack, type;
+	uint64_t stack, type, span_class;
 };
 
 struct growth_key {
@@ -49,6 +49,7 @@ void model__free(struct model *m)
 		free(s);
 	}
 	model_table__free(&m->allocs);
+	model_table__free(&m->checks.sites);
 	model_table__free(&m->growths);
 	model_table__free(&m->delays);
 	model_pauses__free(m);
@@ -100,17 +101,26 @@ size_t model__nstacks(const struct model *m)
 	return HASH_COUNT(m->stacks);
 }
 
+struct model_alloc *model__alloc_at(struct model *m, uint64_t stack, uint64_t type, uint32_t span_class)
+{
+	struct alloc_key key = { .stack = stack, .type = type, .span_class = span_class };
+	struct model_alloc *a = model_table__at(&m->allocs, &key, sizeof(key), sizeof(*a));
+
+	if (a) {
+		a->stack = stack;
+		a->type = type;
+		a->span_class = span_class;
+	}
+	return a;
+}
+
 int model__set_alloc(struct model *m, uint64_t stack, uint64_t type, uint64_t objects,
 		     uint64_t bytes, uint64_t class_bytes)
 {
-	struct alloc_key key = { .stack = stack, .type = type };
-	struct model_alloc *a;
+	struct model_alloc *a = model__alloc_at(m, stack, type, MODEL_COUNTED);
 
-	a = model_table__at(&m->allocs, &key, sizeof(key), sizeof(*a));
 	if (!a)
 		return -ENOMEM;
-	a->stack = stack;
-	a->type = type;
 	if (objects < a->objects || bytes < a->bytes || class_bytes < a->class_bytes)
 		return -EINVAL;
 	a->objects = objects;
@@ -241,6 +251,10 @@ void model__counters_since_mark(const struct model *m, struct model_counters *ou
 
 	*out = *now;
 	out->seen = since(now->seen, mark->seen);
+	out->samples_seen = since(now->samples_seen, mark->samples_seen);
+	out->samples_lost = since(now->samples_lost, mark->samples_lost);
+	out->checks_seen = since(now->checks_seen, mark->checks_seen);
+	out->checks_lost = since(now->checks_lost, mark->checks_lost);
 	out->left_out = since(now->left_out, mark->left_out);
 	out->zero = since(now->zero, mark->zero);
 	out->cut_depth = since(now->cut_depth, mark->cut_depth);
@@ -291,7 +305,9 @@ void model__mark(struct model *m)
 		a->mark_objects = a->objects;
 		a->mark_bytes = a->bytes;
 		a->mark_class_bytes = a->class_bytes;
+		a->mark_est = a->est;
 	}
+	model_samples__mark(m);
 	for (size_t i = 0; i < m->growths.n; i++) {
 		struct model_growth *g = model_table__row(&m->growths, i);
 
@@ -314,7 +330,7 @@ void model__mark(struct model *m)
 
 struct model_alloc model__total(const struct model *m)
 {
-	struct model_alloc sum = { 0 };
+	struct model_alloc sum = model__unsampled(m);
 
 	for (size_t i = 0; i < m->allocs.n; i++) {
 		const struct model_alloc *a = model__alloc(m, i);
@@ -325,7 +341,12 @@ struct model_alloc model__total(const struct model *m)
 		sum.mark_objects += a->mark_objects;
 		sum.mark_bytes += a->mark_bytes;
 		sum.mark_class_bytes += a->mark_class_bytes;
+		sum.est.objects += a->est.objects;
+		sum.est.class_bytes += a->est.class_bytes;
+		sum.mark_est.objects += a->mark_est.objects;
+		sum.mark_est.class_bytes += a->mark_est.class_bytes;
 	}
+	model_samples__total_var(m, &sum.est);
 	return sum;
 }
 

@@ -25,12 +25,57 @@ struct model_stack {
 	const uint64_t *pc;
 };
 
+#define MODEL_SIZE_CLASSES 68
+#define MODEL_SPAN_CLASSES (2 * MODEL_SIZE_CLASSES)	/* as GT_SPAN_CLASSES of event.h */
+/* Not a sample: counted one by one, with its type. */
+#define MODEL_COUNTED MODEL_SPAN_CLASSES
+
+/* Which part of some totals is estimated, and the variances of that part. All 0: they are exact. */
+struct model_estimate {
+	double objects, class_bytes;
+	double objects_var, bytes_var;
+};
+
 struct model_alloc {
 	uint64_t stack;			/* id; if there is no such stack it was lost */
 	uint64_t type;			/* address of the type descriptor, 0: untyped */
+	uint32_t span_class;		/* of samples, which know no type; MODEL_COUNTED: none */
 	uint64_t objects, bytes, class_bytes;			/* since the start */
 	uint64_t mark_objects, mark_bytes, mark_class_bytes;	/* at the last mark */
+	struct model_estimate est, mark_est;	/* of the totals, the part that is estimated */
+	struct model_weight {			/* sample.c's own */
+		double hits, objects, class_bytes;
+		double objects_sq, bytes_sq;	/* sums of the squares of what each stands for */
+		double new_objects, new_bytes;	/* of them, not yet part of the totals */
+		uint64_t site;			/* check.c's */
+	} weight;
 };
+
+/* What samples of one stack and span class there have been since the last time. */
+struct model_sample {
+	uint64_t stack;
+	uint32_t span_class;		/* below MODEL_SPAN_CLASSES; 0 and 1: large objects */
+	uint64_t hits, objects, bytes, class_bytes;
+	/* Sum of the squares of what each stands for: objects; of large objects: pages of 8 KiB. */
+	uint64_t squares;
+	/*
+	 * What each object stands for, as probes are in for a part of the time only: 1 or more. Large
+	 * objects are exact with 1.
+	 */
+	double scale;
+};
+
+/* What the runtime itself has counted by size class while it was sampled; class 0: large objects. */
+struct model_class_total {
+	double objects, class_bytes;
+};
+
+/*
+ * Behind the size classes: objects that found room in a block that was there, of up to 16 bytes and no
+ * pointers. Their blocks are objects of the class of 16 bytes.
+ */
+#define MODEL_CLASS_TINY   MODEL_SIZE_CLASSES
+#define MODEL_CLASS_TOTALS (MODEL_SIZE_CLASSES + 1)
 
 enum model_growth_kind {
 	MODEL_GROWTH = 0,		/* a function needed more room */
@@ -188,6 +233,10 @@ struct model_loss {
 /* Counters of the collection as a whole. All cumulative. */
 struct model_counters {
 	uint64_t seen;			/* allocations that reached the probe */
+	uint64_t samples_seen;		/* samples that did */
+	uint64_t samples_lost;		/* of them; the loss rows have what they stand for */
+	uint64_t checks_seen;		/* allocations that were looked at to hold samples against them */
+	uint64_t checks_lost;		/* of them */
 	uint64_t left_out;		/* hits that are no calls, or are counted at their caller */
 	uint64_t zero;			/* zero-size requests */
 	uint64_t cut_depth, cut_read, cut_foreign;	/* walks cut short */
@@ -235,6 +284,46 @@ size_t model__nstacks(const struct model *m);
  */
 int model__set_alloc(struct model *m, uint64_t stack, uint64_t type, uint64_t objects,
 		     uint64_t bytes, uint64_t class_bytes);
+/*
+ * Adds samples to what is to be settled. What they make of it is known by model__settle(). -EINVAL (no
+ * such class, or a scale below 1), -ENOMEM.
+ */
+int model__add_sample(struct model *m, const struct model_sample *s);
+/* Adds bytes of samples that were lost, so that nobody else is charged for them. Scaled. */
+void model__add_lost_sample(struct model *m, uint32_t size_class, double class_bytes);
+/*
+ * The runtime's own totals, MODEL_CLASS_TOTALS of them, cumulative, of the times that are sampled; NULL:
+ * they are not known, or no more from the last time on. Each P may have one span of a class under way, which no total has: nprocs says how many Ps.
+ */
+void model__set_class_totals(struct model *m, const struct model_class_total *totals, int nprocs);
+/*
+ * Makes totals out of samples. Where the runtime's own are known, what a class has grown by since the last
+ * time is divided among the sites by their samples since then; if there was none, it waits for the
+ * next. The variances are those of the sums so far.
+ *
+ * Of the objects of a span the site that needed the next one is charged with all. So a site's sum is
+ * that of n independent draws, each of weight w, that hit with its share p of the span class: its
+ * variance is the sum of w^2 (1 - p), and as n may be small, twice a mean w^2 more.
+ */
+void model__settle(struct model *m);
+/*
+ * Checks: times in which each allocation is looked at beside the samples. A class whose samples differ
+ * from several of them by more than chance is divided by the checks' shares from then on, until the
+ * totals agree with these; what a site was charged with before stays.
+ *
+ * Samples and checks of one call site have different ends of their stacks: is_leading says whether an
+ * address of the process is of a function that only leads from the call site to the probe.
+ */
+void model__set_leading(struct model *m, bool (*is_leading)(void *ctx, uint64_t pc), void *ctx);
+/* Adds to the check under way. -EINVAL (no class of small objects), -ENOMEM. */
+int model__add_check(struct model *m, uint64_t stack, uint32_t span_class, uint64_t objects);
+/* Ends it. Where anything of it was lost, by the counters, it does not count. -ENOMEM. */
+int model__end_check(struct model *m);
+unsigned int model__nchecks(const struct model *m);
+/* Span classes whose samples the checks do not bear out. */
+int model__ndoubted(const struct model *m);
+/* What is known by the runtime's totals and has no sample yet. Its numbers are exact, its sites unknown. */
+struct model_alloc model__unsampled(const struct model *m);
 size_t model__nallocs(const struct model *m);
 /* i-th in order of first arrival, NULL past the end; valid until the next model__set_alloc(). */
 const struct model_alloc *model__alloc(const struct model *m, size_t i);
@@ -317,7 +406,10 @@ const struct model_time *model__time(const struct model *m);
 /* Remembers all totals and the time as the start of the next interval. */
 void model__mark(struct model *m);
 
-/* The sum over all allocs. */
+/*
+ * The sum over all allocs and what is unsampled. Sites of a class share what is known of it as a whole, so
+ * the variance is that of the classes' totals, not the sum of the sites'.
+ */
 struct model_alloc model__total(const struct model *m);
 /* The sum over all causes of a group. */
 struct model_loss model__total_loss(const struct model *m, enum model_group group);

@@ -22,4 +22,12 @@ struct probe_globals {
  */
 void probe_globals__find(const struct gobin *gb, struct probe_globals *out);
 
+/*
+ * Address in the file of runtime.memstats.heapStats, the runtime's own totals by size class
+ * (runtime/mstats.go, consistentHeapStats; Go 1.18 to 1.27): runtime.(*mcache).allocLarge hands it to
+ * acquire() and adds to largeAlloc and largeAllocCount of what that returns, which must lie where this
+ * version's layout says. 0: not found.
+ */
+uint64_t probe_globals__heap_stats(const struct gobin *gb);
+
 #endif /* GOTRACE_PROBE_GLOBALS_H */

@@ -102,9 +102,8 @@ int plan__place(const struct gobin *gb, struct probe_point *p, uint32_t offset)
 	return 0;
 }
 
-/* Decodes func and adds a point on its first instructions, refused or not. */
-static int add_begin(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
-		     enum probe_prog push, enum probe_prog check)
+int plan__begin_point(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
+		      enum probe_prog push, enum probe_prog check, enum probe_site_kind *kind)
 {
 	struct probe_site site = { 0 };
 	const uint8_t *code;
@@ -118,6 +117,8 @@ static int add_begin(struct probe_plan *plan, const struct gobin *gb, const stru
 		return -ENOTSUP;
 	p->prog = site.kind == PROBE_SITE_CHECK ? check : push;
 	p->proven = site.offset + 1;
+	if (kind)
+		*kind = site.kind;
 	return plan__place(gb, p, site.offset);
 }
 
@@ -153,8 +154,9 @@ static int add_copy(struct probe_plan *plan, const struct gobin *gb, const struc
 
 static int add_point(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func)
 {
-	int n = plan->npoints, err = add_begin(plan, gb, func, PROBE_ALLOC_PUSH, PROBE_ALLOC_CHECK);
+	int n = plan->npoints, err;
 
+	err = plan__begin_point(plan, gb, func, PROBE_ALLOC_PUSH, PROBE_ALLOC_CHECK, NULL);
 	if (n < plan->npoints)
 		plan->points[n].part = PROBE_PART_EXACT;
 	return err;
@@ -280,6 +282,8 @@ int plan__begin(const struct gobin *gb, struct probe_plan *plan)
 	plan->npoints = 0;
 	plan->caller_start = plan->caller_end = 0;
 	plan->copy_gp = 0;
+	plan->large = plan->heap_stats = 0;
+	plan->sample_check = false;
 	plan->why[0] = plan->missing[0] = '\0';
 	memset(&plan->globals, 0, sizeof(plan->globals));
 	/* Then the version is a lower bound, and the runtime's layout that of another Go perhaps. */
@@ -344,7 +348,7 @@ int probe_plan__stack(const struct gobin *gb, struct probe_plan *plan)
 			return -ENOTSUP;
 		}
 	}
-	err = add_begin(plan, gb, &f, PROBE_STACK_PUSH, PROBE_STACK_CHECK);
+	err = plan__begin_point(plan, gb, &f, PROBE_STACK_PUSH, PROBE_STACK_CHECK, NULL);
 	/* Without it copies are still counted, just not timed. */
 	if (plan->npoints)
 		plan->points[0].part = PROBE_PART_TIMING;
@@ -366,6 +370,11 @@ int probe_plan__add(struct probe_plan *plan, const struct probe_plan *group)
 	}
 	if (group->copy_gp)
 		plan->copy_gp = group->copy_gp;
+	if (group->large) {
+		plan->large = group->large;
+		plan->heap_stats = group->heap_stats;
+		plan->sample_check = group->sample_check;
+	}
 	if (group->globals.cycles)
 		plan->globals = group->globals;
 	return 0;
@@ -442,5 +451,6 @@ void probe_plan__config(const struct probe_plan *plan, const struct gobin *gb, u
 	cfg->id_mask = ~0ULL;
 	fill_classes(gb, cfg);
 	fill_goroutine(gb, bias, cfg);
+	plan_sample__config(plan, gb, bias, cfg);
 	plan_gc__config(plan, gb, bias, cfg);
 }

@@ -23,7 +23,8 @@ enum probe_prog {
 	PROBE_STACK_CHECK = 4,
 	PROBE_STACK_COPY = 5,
 	PROBE_GC = 6,
-	PROBE_PROG_MAX = 7,
+	PROBE_SAMPLE = 7,
+	PROBE_PROG_MAX = 8,
 };
 
 /* Points that are put in and taken out together, whatever becomes of the others: probe__put_in(). */
@@ -57,7 +58,7 @@ struct probe_point {
 
 /*
  * Go 1.26 with specialised allocators of every small class needs 69, stack copies need 2, the
- * collector some 35.
+ * collector some 35, samples of allocations 2.
  */
 #define PROBE_POINTS_MAX 144
 
@@ -66,6 +67,10 @@ struct probe_plan {
 	int npoints;
 	uint64_t caller_start, caller_end; /* whose calls PROBE_ALLOC_DIRECT leaves out; 0: unused */
 	uint32_t copy_gp;		/* of PROBE_STACK_COPY: see struct gt_config */
+	uint64_t large;			/* of PROBE_SAMPLE: address in the file of allocLarge's probe */
+	/* runtime.memstats.heapStats: the runtime's own totals, by which samples are scaled; 0: none */
+	uint64_t heap_stats;
+	bool sample_check;		/* its two probes are on the stack check's jump */
 	struct probe_globals globals;
 	char why[PROBE_WHY_MAX];	/* why there is no plan; "" if there is one */
 	char missing[PROBE_WHY_MAX];	/* what of the group goes without, and why; "" if nothing */
@@ -81,6 +86,17 @@ struct probe_plan {
  * allocators specialised by size class directly, and mallocgc dispatches to the same ones.
  */
 int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan);
+
+/*
+ * Plans the two probes that sample allocations: a P that has used up a span of small objects
+ * (runtime.(*mcache).refill), and each large object (runtime.(*mcache).allocLarge). As above.
+ *
+ * Where the runtime's own totals by size class are not found, plan->missing says so.
+ *
+ * Source: runtime/mcache.go of Go 1.18 to 1.27. Both are called in one place only, by nextFree and by
+ * mallocgc or mallocgcLarge, on the goroutine that allocates.
+ */
+int probe_plan__sample(const struct gobin *gb, struct probe_plan *plan);
 
 /*
  * Plans the two probes on each copy of a goroutine's stack: runtime.copystack's begin, which only

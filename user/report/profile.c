@@ -5,6 +5,7 @@
  * What had no stack becomes part of the losses.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,10 +191,49 @@ static struct model_loss *missing_row(struct model_counters *c, enum model_group
 	return &c->loss[c->nloss++];
 }
 
+/*
+ * An interval's part of an estimate. What is known of a class has changed since the mark, so that the
+ * variance is at least the interval's share of it all.
+ */
+static struct model_estimate since_mark(const struct model_estimate *now,
+					const struct model_estimate *mark)
+{
+	struct model_estimate part = {
+		.objects = now->objects - mark->objects,
+		.class_bytes = now->class_bytes - mark->class_bytes,
+		.objects_var = now->objects_var - mark->objects_var,
+		.bytes_var = now->bytes_var - mark->bytes_var,
+	};
+	double least = now->objects > 0 ? now->objects_var * part.objects / now->objects : 0;
+
+	if (part.objects_var < least)
+		part.objects_var = least;
+	least = now->class_bytes > 0 ? now->bytes_var * part.class_bytes / now->class_bytes : 0;
+	if (part.bytes_var < least)
+		part.bytes_var = least;
+	return part;
+}
+
+/* What is known of what samples stand for, in place of a type. NULL: out of memory. */
+static const char *class_name(struct build *b, const struct model_alloc *a)
+{
+	const char *pointers = a->span_class & 1 ? ", no pointers" : "";
+	const struct model_weight *w = &a->weight;
+	char text[64];
+
+	if (a->span_class > 1)
+		snprintf(text, sizeof(text), "~%.0f B%s",
+			 w->objects > 0 ? w->class_bytes / w->objects : 0, pointers);
+	else
+		snprintf(text, sizeof(text), "~over 32 KiB%s", pointers);
+	return report_arena__copy(b->keep, text, strlen(text) + 1);
+}
+
 static int add_alloc(struct build *b, const struct model_alloc *a)
 {
 	struct report_sample figures = {
-		.objects = a->objects, .bytes = a->bytes, .class_bytes = a->class_bytes
+		.objects = a->objects, .bytes = a->bytes, .class_bytes = a->class_bytes,
+		.est = a->est,
 	};
 	struct merge_key key = { 0 };
 	const struct flat *f;
@@ -205,6 +245,7 @@ static int add_alloc(struct build *b, const struct model_alloc *a)
 		figures.objects -= a->mark_objects;
 		figures.bytes -= a->mark_bytes;
 		figures.class_bytes -= a->mark_class_bytes;
+		figures.est = since_mark(&a->est, &a->mark_est);
 	}
 	if (!report__counts(&figures))
 		return 0;
@@ -222,7 +263,8 @@ static int add_alloc(struct build *b, const struct model_alloc *a)
 		report__add(&b->p->alloc.filtered, &figures);
 		return 0;
 	}
-	key.text = type_name(b, a->type);
+	key.text = a->span_class == MODEL_COUNTED ? type_name(b, a->type) :
+						    class_name(b, a);
 	if (!key.text)
 		return -ENOMEM;
 	key.via = report__via(f->frames, f->nframes, f->nruntime, key.text);
@@ -475,7 +517,8 @@ static int fill_set(struct build *b, struct report_set *set, struct merged *tabl
 {
 	struct merged *e;
 
-	set->samples = report_arena__alloc(b->keep, HASH_COUNT(table), sizeof(*set->samples));
+	/* One more: what is unsampled. */
+	set->samples = report_arena__alloc(b->keep, HASH_COUNT(table) + 1, sizeof(*set->samples));
 	if (!set->samples)
 		return -ENOMEM;
 	for (e = table; e; e = e->hh.next) {
@@ -520,6 +563,46 @@ static void add_losses(struct report_profile *p)
 	}
 }
 
+/* Objects of classes of which no sample has come yet: a sample with a made-up stack. */
+static int add_unsampled(struct build *b)
+{
+	static const struct report_frame frame = { .func = "gotrace.unsampled", .file = "" };
+	static const uint64_t pc;
+	const struct model_alloc a = model__unsampled(b->m);
+	struct report_set *set = &b->p->alloc;
+	struct report_sample s = {
+		.frames = &frame, .pcs = &pc, .nframes = 1, .leaf = "", .type = "~any class",
+		.via = "runtime", .start = "", .what = "", .objects = a.objects, .bytes = a.bytes,
+		.class_bytes = a.class_bytes, .est = a.est,
+	};
+
+	if (b->opts->interval) {
+		/* It shrinks when a sample comes after all. */
+		if (a.objects < a.mark_objects || a.class_bytes < a.mark_class_bytes)
+			return 0;
+		s.objects -= a.mark_objects;
+		s.class_bytes = s.bytes -= a.mark_class_bytes;
+		s.est = since_mark(&a.est, &a.mark_est);
+	}
+	if (!report__counts(&s))
+		return 0;
+	set->samples[set->nsamples++] = s;
+	report__add(&set->total, &s);
+	return 0;
+}
+
+/* Of the total more is known than of the sites one by one, unless some are left out. */
+static void set_total_error(struct build *b)
+{
+	const struct model_estimate est = model__total(b->m).est;
+	struct report_set *set = &b->p->alloc;
+
+	if (report__counts(&set->filtered))
+		return;
+	set->total.est.objects_var = est.objects_var;
+	set->total.est.bytes_var = est.bytes_var;
+}
+
 static int finish(struct build *b)
 {
 	struct report_profile *p = b->p;
@@ -527,6 +610,10 @@ static int finish(struct build *b)
 
 	add_losses(p);
 	err = fill_set(b, &p->alloc, b->alloc);
+	if (!err)
+		err = add_unsampled(b);
+	if (!err)
+		set_total_error(b);
 	if (!err)
 		err = fill_set(b, &p->growth, b->growth);
 	if (!err)
@@ -684,8 +771,19 @@ bool report__counts(const struct report_sample *s)
 	return s->objects || s->bytes || s->class_bytes || s->count || s->copied || s->ns;
 }
 
+double report__error(const struct report_sample *s, enum report_metric metric)
+{
+	double var = metric == REPORT_OBJECTS ? s->est.objects_var : s->est.bytes_var;
+
+	return (metric == REPORT_BYTES || metric == REPORT_OBJECTS) && var > 0 ? 1.96 * sqrt(var) : 0;
+}
+
 void report__add(struct report_sample *to, const struct report_sample *from)
 {
+	to->est.objects += from->est.objects;
+	to->est.class_bytes += from->est.class_bytes;
+	to->est.objects_var += from->est.objects_var;
+	to->est.bytes_var += from->est.bytes_var;
 	to->objects += from->objects;
 	to->bytes += from->bytes;
 	to->class_bytes += from->class_bytes;

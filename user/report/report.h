@@ -110,6 +110,8 @@ struct report_sample {
 	const char *type;		/* "" for untyped bytes */
 	const char *via;		/* way into the allocator: "newobject", "growslice", ... */
 	uint64_t objects, bytes, class_bytes;
+	/* Of them, what is an estimate, and how sure that is. Where any is, bytes are class bytes. */
+	struct model_estimate est;
 	/* Of copies of goroutine stacks; else "" and 0. */
 	const char *start;		/* the goroutine's function */
 	enum model_growth_kind kind;
@@ -167,6 +169,11 @@ uint64_t report__value(const struct report_sample *s, enum report_metric metric)
 /* The set in whose lost a row of the counters is. */
 const struct report_set *report__set_of_loss(const struct report_profile *p,
 					     const struct model_loss *l);
+/*
+ * How far an estimate may be off: half the width of the interval that holds the true value in 19 of 20
+ * cases, in objects or bytes. 0: it is exact.
+ */
+double report__error(const struct report_sample *s, enum report_metric metric);
 /* Does it have any figure that is not 0? */
 bool report__counts(const struct report_sample *s);
 /* Adds from's figures to to's; max_ns is the larger one. */

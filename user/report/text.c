@@ -168,16 +168,37 @@ double text__share(const struct text *t, uint64_t ns)
 	return t->p->seconds > 0 ? ns / t->p->seconds / 1e7 : 0;
 }
 
+/* A figure's error in percent of it, five columns; "" for one that is exact. */
+static const char *print_error(const struct text *t, const struct report_sample *s, char *buf,
+			       size_t size)
+{
+	double value = report__value(s, t->metric), off = report__error(s, t->metric);
+	double share = value > 0 ? 100 * off / value : 0;
+
+	buf[0] = '\0';
+	if (share >= 999)
+		snprintf(buf, size, ">999");
+	else if (off > 0)
+		snprintf(buf, size, "%.*f", share < 99.5 ? 1 : 0, share);
+	return buf;
+}
+
 /* The figures of a row, up to and with the gap before its label. Returns their width. */
 static int print_figures(struct text *t, const struct report_sample *s)
 {
-	char num[8];
+	char num[8], error[16];
 	const char *unit = report_print__units(s->class_bytes, num);
 	int width = 8 + 2 + 5 + 2 + t->objects_width + 2 + t->avg_width + 2;
 
-	report_print__f(&t->out, "%4s %-3s  %5.1f  %*" PRIu64 "  %*" PRIu64 "  ", num, unit,
-			percent(t, s), t->objects_width, s->objects, t->avg_width,
-			s->objects ? s->class_bytes / s->objects : 0);
+	if (t->estimated) {
+		report_print__f(&t->out, "%s", s->est.class_bytes > 0 ? "~" : " ");
+		width += 8;
+	}
+	report_print__f(&t->out, "%4s %-3s  %5.1f  ", num, unit, percent(t, s));
+	if (t->estimated)
+		report_print__f(&t->out, "%5s  ", print_error(t, s, error, sizeof(error)));
+	report_print__f(&t->out, "%*" PRIu64 "  %*" PRIu64 "  ", t->objects_width, s->objects,
+			t->avg_width, s->objects ? s->class_bytes / s->objects : 0);
 	if (!t->requested)
 		return width;
 	unit = report_print__units(s->bytes, num);
@@ -187,8 +208,10 @@ static int print_figures(struct text *t, const struct report_sample *s)
 
 static void print_head(struct text *t, const char *what)
 {
-	report_print__f(&t->out, "%s%8s  %5s  %*s  %*s  %s%s%s\n", text__on(t, STYLE_BOLD), "BYTES",
-			t->metric == REPORT_OBJECTS ? "% OBJ" : "%", t->objects_width, "OBJECTS",
+	report_print__f(&t->out, "%s%s%8s  %5s  %s%*s  %*s  %s%s%s\n", text__on(t, STYLE_BOLD),
+			t->estimated ? " " : "", "BYTES",
+			t->metric == REPORT_OBJECTS ? "% OBJ" : "%", t->estimated ? "  +-%  " : "",
+			t->objects_width, "OBJECTS",
 			t->avg_width, "AVG B", t->requested ? "REQUESTED  " : "", what, text__off(t));
 }
 
@@ -295,13 +318,14 @@ void text__paragraph(struct text *t, const char *words, int indent)
 static void print_stack(struct text *t, const struct report_row *row)
 {
 	const struct report_sample *s = row->sample;
+	const char *about = s->est.class_bytes > 0 ? "~" : "";
 	char buf[REPORT_BYTES_LEN];
 	int width;
 
-	width = snprintf(NULL, 0, "%5.1f %%  %s  %" PRIu64 " objects, %s of ", percent(t, s),
+	width = snprintf(NULL, 0, "%5.1f %%  %s%s  %" PRIu64 " objects, %s of ", percent(t, s), about,
 			 report_print__bytes(s->class_bytes, buf), s->objects, s->via);
-	report_print__f(&t->out, "%s%5.1f %%%s  %s  %" PRIu64 " objects, %s of %s\n",
-			text__on(t, STYLE_BOLD), percent(t, s), text__off(t), buf, s->objects,
+	report_print__f(&t->out, "%s%5.1f %%%s  %s%s  %" PRIu64 " objects, %s of %s\n",
+			text__on(t, STYLE_BOLD), percent(t, s), text__off(t), about, buf, s->objects,
 			s->via,
 			*s->type ? text__shorten(t, text__clean(t, s->type), t->columns - width) :
 				   "untyped bytes");
@@ -371,6 +395,14 @@ static void print_balance(struct text *t)
 	const struct report_set *set = &t->p->alloc;
 	uint64_t told = set->total.objects + set->filtered.objects, seen = t->p->counters.seen;
 
+	if (t->p->counters.samples_seen || t->estimated) {
+		report_print__f(&t->out, "seen: %" PRIu64 " samples (%" PRIu64 " of them lost)",
+				t->p->counters.samples_seen, t->p->counters.samples_lost);
+		if (seen)
+			report_print__f(&t->out, ", and %" PRIu64 " allocations one by one", seen);
+		report_print__f(&t->out, "\n");
+		return;
+	}
 	report_print__f(&t->out, "seen: %" PRIu64 " allocations", seen);
 	if (seen > told)
 		report_print__f(&t->out, ", %" PRIu64 " of them not in the tables yet",
@@ -451,8 +483,8 @@ static void print_losses(struct text *t)
 static void print_cost(struct text *t)
 {
 	const struct model_counters *c = &t->p->counters;
-	uint64_t hits = c->seen + c->left_out + c->zero + c->growths_begun + c->growths_seen +
-			c->gc_hits;
+	uint64_t hits = c->seen + c->left_out + c->zero + c->samples_seen + c->growths_begun +
+			c->growths_seen + c->gc_hits;
 	double ns = hits * t->run->ns_per_hit;
 
 	report_print__f(&t->out, "probe cost: ");
@@ -545,8 +577,9 @@ static void print_summary_head(struct text *t)
 	report_print__f(&t->out, "%.*f s from %s", t->p->seconds < 100 ? 1 : 0, t->p->seconds,
 			when);
 	if (t->groups & MODEL_ALLOC)
-		report_print__f(&t->out, "; mode %s, period 1",
-				text__shorten(t, text__clean(t, t->run->mode), 16));
+		report_print__f(&t->out, "; mode %s%s",
+				text__shorten(t, text__clean(t, t->run->mode), 16),
+				t->estimated ? "" : ", period 1");
 	report_print__f(&t->out, "\n");
 }
 
@@ -554,13 +587,23 @@ static void print_alloc_head(struct text *t)
 {
 	const struct report_sample *total = &t->p->alloc.total;
 	char bytes[REPORT_BYTES_LEN], asked[REPORT_BYTES_LEN], speed[REPORT_BYTES_LEN];
+	const char *about = t->estimated ? "~" : "";
 
-	report_print__f(&t->out, "%" PRIu64 " objects, %s (%s requested); %.0f objects/s, %s/s\n",
-			total->objects, report_print__bytes(total->class_bytes, bytes),
-			report_print__bytes(total->bytes, asked), text__rate(t, total->objects),
+	report_print__f(&t->out, "%s%" PRIu64 " objects, %s%s ", about, total->objects, about,
+			report_print__bytes(total->class_bytes, bytes));
+	if (t->estimated)
+		report_print__f(&t->out, "+- %s; ",
+				report_print__bytes(report__error(total, REPORT_BYTES), asked));
+	else
+		report_print__f(&t->out, "(%s requested); ",
+				report_print__bytes(total->bytes, asked));
+	report_print__f(&t->out, "%.0f objects/s, %s/s\n", text__rate(t, total->objects),
 			report_print__bytes(text__rate(t, total->class_bytes), speed));
 	report_print__f(&t->out, "%sBYTES are size classes, as MemStats.TotalAlloc counts them%s\n",
 			text__on(t, STYLE_DIM), text__off(t));
+	if (t->estimated)
+		report_print__f(&t->out, "%s~ is estimated from samples; 19 of 20 true figures lie "
+				"within +-%%%s\n", text__on(t, STYLE_DIM), text__off(t));
 }
 
 static int print_alloc_summary(struct text *t)
@@ -632,7 +675,9 @@ static void set_layout(struct text *t)
 		t->columns = MIN_COLUMNS;
 	if (t->columns > MAX_COLUMNS)
 		t->columns = MAX_COLUMNS;
-	t->requested = !t->interval || t->columns >= WIDE_COLUMNS;
+	/* A sample knows no more than the size class. */
+	t->estimated = t->p->alloc.total.est.class_bytes > 0;
+	t->requested = (!t->interval || t->columns >= WIDE_COLUMNS) && !t->estimated;
 	t->objects_width = width_of(t->p->alloc.total.objects, 7);
 	t->avg_width = width_of(heaviest_average(&t->p->alloc), 5);
 	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)

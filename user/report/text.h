@@ -24,6 +24,7 @@ struct text {
 	int columns;
 	int objects_width, avg_width, count_width;
 	bool interval, color, requested;
+	bool estimated;			/* some of the allocations' figures are estimates */
 };
 
 enum text_style { STYLE_BOLD, STYLE_DIM, STYLE_ALARM };

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Checks of samples: now and then, at random, each allocation is looked at for a few milliseconds. What
+ * comes of it is the model's (model/check.c).
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "check.h"
+#include "report/via.h"
+
+#define NS_PER_MS 1000000ULL
+#define NS_PER_S  (1000 * NS_PER_MS)
+
+/* How long each allocation is looked at. Nothing else is done meanwhile: it is not worth a timer. */
+#define CHECK_NS (3 * NS_PER_MS)
+
+/* Between two checks, on average: at first, and at most. */
+#define PERIOD_MIN_NS (NS_PER_S / 2)
+#define PERIOD_MAX_NS (30 * NS_PER_S)
+
+/* The share of the time, or of the target's, that they may cost. */
+#define CHECK_SHARE 0.003
+
+/* So many come soon, because a doubt needs several; then less often. */
+#define CHECKS_SOON 8
+
+/* Anything from half to three halves of the period, so that it is in step with nothing. */
+static uint64_t at_random(struct check *c)
+{
+	c->seed = c->seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return c->period_ns / 2 + (uint64_t)((double)(c->seed >> 33) / (double)(1u << 31) *
+					     (double)c->period_ns);
+}
+
+static bool is_leading(void *ctx, uint64_t pc)
+{
+	const struct session *s = ctx;
+	struct gobin_func f;
+
+	return !gobin__func_at(s->gb, pc - s->bias, &f) && report__is_runtime(f.name);
+}
+
+void check__start(struct session *s)
+{
+	struct check *c = &s->check;
+
+	c->possible = false;
+	for (int i = 0; i < s->plan->npoints; i++)
+		c->possible = c->possible || s->plan->points[i].part == PROBE_PART_EXACT;
+	c->seed = s->start_ns ^ (uint64_t)s->pid << 32;
+	c->period_ns = PERIOD_MIN_NS;
+	c->next_ns = s->start_ns + at_random(c);
+	model__set_leading(s->model, is_leading, s);
+}
+
+/* Looks at all allocations for a while. Returns false if the probes cannot be put in. */
+static bool look(struct session *s)
+{
+	const struct timespec while_ = { .tv_nsec = CHECK_NS };
+	char why[PROBE_WHY_MAX];
+
+	if (probe__put_in(s->probes, PROBE_PART_EXACT, why))
+		return false;
+	collect__set_alloc_mode(s->collect, GT_ALLOC_CHECK);
+	nanosleep(&while_, NULL);
+	collect__set_alloc_mode(s->collect, GT_ALLOC_SAMPLE);
+	probe__take_out(s->probes, PROBE_PART_EXACT);
+	return true;
+}
+
+void check__look(struct session *s)
+{
+	struct check *c = &s->check;
+	uint64_t hits, begin = session__now_ns();
+	double cost;
+
+	if (!c->possible || begin < c->next_ns)
+		return;
+	hits = session__hits(s);
+	c->possible = look(s);
+	session__drain(s);
+	if (model__end_check(s->model))
+		s->code = EXIT_FAILED;
+	hits = session__hits(s) - hits;
+	cost = (double)hits * (s->run.ns_per_hit > 0 ? s->run.ns_per_hit : 1000);
+	c->period_ns = (uint64_t)(cost / CHECK_SHARE);
+	if (model__nchecks(s->model) > CHECKS_SOON && c->period_ns < PERIOD_MIN_NS * 4)
+		c->period_ns = PERIOD_MIN_NS * 4;
+	if (c->period_ns < PERIOD_MIN_NS)
+		c->period_ns = PERIOD_MIN_NS;
+	if (c->period_ns > PERIOD_MAX_NS)
+		c->period_ns = PERIOD_MAX_NS;
+	c->next_ns = session__now_ns() + at_random(c);
+}
