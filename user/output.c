@@ -118,6 +118,12 @@ void output__interval(struct session *s, bool first)
 	check_stdout(s);
 }
 
+/* Formats like folded have no place to say so. */
+static bool is_estimated(const struct session *s)
+{
+	return s->groups & MODEL_ALLOC && model__counters(s->model)->samples_seen;
+}
+
 static void write_file(struct session *s, int i)
 {
 	const struct args_output *o = &s->args->outputs[i];
@@ -144,6 +150,8 @@ static void write_file(struct session *s, int i)
 		s->written[i] = true;
 		if (!s->args->quiet && strcmp(name, "-")) {
 			fprintf(stderr, "gotrace: wrote %s", name);
+			if (is_estimated(s))
+				fprintf(stderr, " (estimates from samples)");
 			if (o->format->view) {
 				fprintf(stderr, "; view: ");
 				fprintf(stderr, o->format->view, name);

@@ -77,6 +77,7 @@ struct gt_task_layout {
 
 /* So much of a g holds all that is read of it, in every version; runtime/runtime2.go. */
 #define GT_G_BYTES 320
+
 /* Which table allocations go to. */
 enum gt_alloc_mode {
 	GT_ALLOC_NONE = 0,

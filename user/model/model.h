@@ -30,10 +30,17 @@ struct model_stack {
 /* Not a sample: counted one by one, with its type. */
 #define MODEL_COUNTED MODEL_SPAN_CLASSES
 
-/* Which part of some totals is estimated, and the variances of that part. All 0: they are exact. */
+/*
+ * Which part of some totals is estimated, and the variances of that part. All 0: they are exact. Of a
+ * site in a class the variance is sq * (1 - share) + few; of several in one class, with the sums of sq and of
+ * share, and the largest few. The sum of their variances would be too much: what one has the others have not.
+ */
 struct model_estimate {
 	double objects, class_bytes;
 	double objects_var, bytes_var;
+	double objects_sq, bytes_sq;	/* squares of what each sample stands for */
+	double objects_few, bytes_few;	/* for the number of samples may be small */
+	double share;			/* of the samples of the span class */
 };
 
 struct model_alloc {

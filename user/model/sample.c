@@ -114,9 +114,9 @@ static void set_worth(struct model *m, struct share *shares)
 		s->objects = s->class_bytes = i == MODEL_CLASS_TINY ? 0 : 1;
 		if (!m->classes.known)
 			continue;
-		/* Large objects have no one size, so that only their bytes are known to be lost. */
-		if (i && s->sites.class_bytes > 0)
-			c->told.objects += lost * s->sites.objects / s->sites.class_bytes;
+		/* All objects of a class have one size; of large ones the mean must do. */
+		if (c->known.class_bytes > 0)
+			c->told.objects += lost * c->known.objects / c->known.class_bytes;
 		c->told.class_bytes += lost;
 		c->lost_bytes = 0;
 		s->objects = worth(c->known.objects, c->told.objects, s->sites.objects);
@@ -170,15 +170,24 @@ static struct model_class_total gain_of(struct model *m, struct model_alloc *a,
 	return gain;
 }
 
-static double variance(double squares, double hits, double share, double est, double weight)
+/* A sample's square, counted as what the samples were made of. */
+static double scaled(double squares, double est, double weight)
 {
-	double factor = weight > 0 ? est / weight : 0;
+	return weight > 0 ? squares * pow(est / weight, 2) : 0;
+}
 
-	if (hits <= 0)
-		return 0;
-	if (share > 1)
-		share = 1;
-	return factor * factor * (squares * (1 - share) + FEW * squares / hits);
+static void set_variance(struct model_alloc *a, double share)
+{
+	const struct model_weight *w = &a->weight;
+	struct model_estimate *e = &a->est;
+
+	e->share = share < 1 ? share : 1;
+	e->objects_sq = scaled(w->objects_sq, e->objects, w->objects);
+	e->bytes_sq = scaled(w->bytes_sq, e->class_bytes, w->class_bytes);
+	e->objects_few = FEW * e->objects_sq / w->hits;
+	e->bytes_few = FEW * e->bytes_sq / w->hits;
+	e->objects_var = e->objects_sq * (1 - e->share) + e->objects_few;
+	e->bytes_var = e->bytes_sq * (1 - e->share) + e->bytes_few;
 }
 
 static void set_variances(struct model *m)
@@ -199,10 +208,7 @@ static void set_variances(struct model *m)
 		/* Of large objects each is drawn by itself. */
 		share = a->span_class > 1 && objects[a->span_class] > 0 ?
 			a->weight.objects / objects[a->span_class] : 0;
-		a->est.objects_var = variance(a->weight.objects_sq, a->weight.hits, share,
-					      a->est.objects, a->weight.objects);
-		a->est.bytes_var = variance(a->weight.bytes_sq, a->weight.hits, share,
-					    a->est.class_bytes, a->weight.class_bytes);
+		set_variance(a, share);
 	}
 }
 

@@ -179,6 +179,16 @@ static void put_header(struct json_writer *w)
 	report_json__end(w, line);
 }
 
+/* What of these figures is estimated, and how far they may be off. Nothing where they are exact. */
+static void put_errors(struct json_writer *w, json_t *line, const struct report_sample *s)
+{
+	if (s->est.class_bytes <= 0 && s->est.objects <= 0)
+		return;
+	report_json__set(w, line, "estimated", json_true());
+	report_json__int(w, line, "objects_error", (uint64_t)report__error(s, REPORT_OBJECTS));
+	report_json__int(w, line, "bytes_error", (uint64_t)report__error(s, REPORT_BYTES));
+}
+
 static void put_alloc(struct json_writer *w, const struct report_sample *s)
 {
 	json_t *line = report_json__line(w, "alloc");
@@ -189,6 +199,7 @@ static void put_alloc(struct json_writer *w, const struct report_sample *s)
 	if (*s->type)
 		report_json__string(w, line, "type", s->type);
 	report_json__string(w, line, "via", s->via);
+	put_errors(w, line, s);
 	put_stack(w, line, s);
 	report_json__end(w, line);
 }
@@ -363,6 +374,9 @@ static void put_total(struct json_writer *w)
 	if (w->groups & MODEL_ALLOC) {
 		report_json__int(w, line, "alloc_objects", p->alloc.total.objects);
 		report_json__int(w, line, "alloc_bytes", p->alloc.total.class_bytes);
+		put_errors(w, line, &p->alloc.total);
+		report_json__known(w, line, "samples_seen", c->samples_seen);
+		report_json__known(w, line, "samples_lost", c->samples_lost);
 	}
 	if (w->groups & MODEL_STACK) {
 		report_json__int(w, line, "growths", p->growth.total.count);

@@ -95,7 +95,7 @@ static void add_comments(struct pprof *b)
 	const struct report_run *run = b->run;
 
 	/* Room for all below. */
-	b->msg.comment = pprof__alloc(b, 16 + MODEL_LOSS_MAX, sizeof(*b->msg.comment));
+	b->msg.comment = pprof__alloc(b, 17 + MODEL_LOSS_MAX, sizeof(*b->msg.comment));
 	if (!b->msg.comment)
 		return;
 	comment_word(b, "command line", run->command_line);
@@ -105,6 +105,10 @@ static void add_comments(struct pprof *b)
 	comment_word(b, "Go", run->go_version);
 	comment_word(b, "kernel", run->kernel);
 	comment_word(b, "mode", b->kind->exact ? "exact" : run->mode);
+	if (b->set->total.est.class_bytes > 0)
+		add_comment(b, "estimated from samples: true bytes lie within %.0f of the total in 19 of "
+			    "20 cases; labels bytes_error and objects_error say it of each stack",
+			    report__error(&b->set->total, REPORT_BYTES));
 	comment_figures(b, "lost", &b->set->lost);
 	for (int i = 0; i < c->nloss; i++) {
 		struct report_sample s;

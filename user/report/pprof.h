@@ -45,6 +45,7 @@ void pprof__add_tables(struct pprof *b);
 void pprof__clear(struct pprof *b);
 
 #define PPROF_VALUES_MAX 3
+#define PPROF_LABELS_MAX 7
 
 /* pprof_samples.c: what the sets of a profile differ in. */
 struct pprof_kind {

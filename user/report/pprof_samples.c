@@ -44,6 +44,8 @@ static void alloc_values(const struct report_sample *s, int64_t *v)
 static void alloc_labels(struct pprof *b, Gotrace__Pprof__Sample *msg, const struct report_sample *s)
 {
 	add_number(b, msg, "bytes", s->objects ? s->class_bytes / s->objects : 0, "bytes");
+	add_number(b, msg, "bytes_error", (uint64_t)report__error(s, REPORT_BYTES), "bytes");
+	add_number(b, msg, "objects_error", (uint64_t)report__error(s, REPORT_OBJECTS), "count");
 	add_word(b, msg, "type", s->type);
 	add_word(b, msg, "via", s->via);
 }
@@ -152,7 +154,7 @@ static void add_sample(struct pprof *b, const struct report_sample *s, const cha
 		return;
 	gotrace__pprof__sample__init(msg);
 	msg->value = pprof__alloc(b, PPROF_VALUES_MAX, sizeof(*msg->value));
-	msg->label = pprof__alloc(b, 5, sizeof(*msg->label));
+	msg->label = pprof__alloc(b, PPROF_LABELS_MAX, sizeof(*msg->label));
 	if (!msg->value || !msg->label)
 		return;
 	msg->n_value = b->kind->ntypes;

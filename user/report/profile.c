@@ -5,11 +5,11 @@
  * What had no stack becomes part of the losses.
  */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "report/copy_time.h"
+#include "report/estimate.h"
 #include "report/flat.h"
 #include "report/via.h"
 
@@ -191,44 +191,6 @@ static struct model_loss *missing_row(struct model_counters *c, enum model_group
 	return &c->loss[c->nloss++];
 }
 
-/*
- * An interval's part of an estimate. What is known of a class has changed since the mark, so that the
- * variance is at least the interval's share of it all.
- */
-static struct model_estimate since_mark(const struct model_estimate *now,
-					const struct model_estimate *mark)
-{
-	struct model_estimate part = {
-		.objects = now->objects - mark->objects,
-		.class_bytes = now->class_bytes - mark->class_bytes,
-		.objects_var = now->objects_var - mark->objects_var,
-		.bytes_var = now->bytes_var - mark->bytes_var,
-	};
-	double least = now->objects > 0 ? now->objects_var * part.objects / now->objects : 0;
-
-	if (part.objects_var < least)
-		part.objects_var = least;
-	least = now->class_bytes > 0 ? now->bytes_var * part.class_bytes / now->class_bytes : 0;
-	if (part.bytes_var < least)
-		part.bytes_var = least;
-	return part;
-}
-
-/* What is known of what samples stand for, in place of a type. NULL: out of memory. */
-static const char *class_name(struct build *b, const struct model_alloc *a)
-{
-	const char *pointers = a->span_class & 1 ? ", no pointers" : "";
-	const struct model_weight *w = &a->weight;
-	char text[64];
-
-	if (a->span_class > 1)
-		snprintf(text, sizeof(text), "~%.0f B%s",
-			 w->objects > 0 ? w->class_bytes / w->objects : 0, pointers);
-	else
-		snprintf(text, sizeof(text), "~over 32 KiB%s", pointers);
-	return report_arena__copy(b->keep, text, strlen(text) + 1);
-}
-
 static int add_alloc(struct build *b, const struct model_alloc *a)
 {
 	struct report_sample figures = {
@@ -245,7 +207,7 @@ static int add_alloc(struct build *b, const struct model_alloc *a)
 		figures.objects -= a->mark_objects;
 		figures.bytes -= a->mark_bytes;
 		figures.class_bytes -= a->mark_class_bytes;
-		figures.est = since_mark(&a->est, &a->mark_est);
+		figures.est = estimate__since(&a->est, &a->mark_est);
 	}
 	if (!report__counts(&figures))
 		return 0;
@@ -264,7 +226,7 @@ static int add_alloc(struct build *b, const struct model_alloc *a)
 		return 0;
 	}
 	key.text = a->span_class == MODEL_COUNTED ? type_name(b, a->type) :
-						    class_name(b, a);
+						    estimate__class_name(b->keep, a);
 	if (!key.text)
 		return -ENOMEM;
 	key.via = report__via(f->frames, f->nframes, f->nruntime, key.text);
@@ -273,6 +235,9 @@ static int add_alloc(struct build *b, const struct model_alloc *a)
 		return -ENOMEM;
 	e->sample.type = key.text;
 	e->sample.via = key.via;
+	estimate__add(&e->sample.est, &figures.est);
+	/* These are not to be added once more. */
+	figures.est.objects_var = figures.est.bytes_var = 0;
 	report__add(&e->sample, &figures);
 	return 0;
 }
@@ -563,40 +528,20 @@ static void add_losses(struct report_profile *p)
 	}
 }
 
-/* Objects of classes of which no sample has come yet: a sample with a made-up stack. */
-static int add_unsampled(struct build *b)
+/*
+ * What no sample has told of yet is a sample of its own. Of the total more is known than of the sites one
+ * by one, unless some are left out.
+ */
+static void add_unsampled(struct build *b)
 {
-	static const struct report_frame frame = { .func = "gotrace.unsampled", .file = "" };
-	static const uint64_t pc;
-	const struct model_alloc a = model__unsampled(b->m);
 	struct report_set *set = &b->p->alloc;
-	struct report_sample s = {
-		.frames = &frame, .pcs = &pc, .nframes = 1, .leaf = "", .type = "~any class",
-		.via = "runtime", .start = "", .what = "", .objects = a.objects, .bytes = a.bytes,
-		.class_bytes = a.class_bytes, .est = a.est,
-	};
-
-	if (b->opts->interval) {
-		/* It shrinks when a sample comes after all. */
-		if (a.objects < a.mark_objects || a.class_bytes < a.mark_class_bytes)
-			return 0;
-		s.objects -= a.mark_objects;
-		s.class_bytes = s.bytes -= a.mark_class_bytes;
-		s.est = since_mark(&a.est, &a.mark_est);
-	}
-	if (!report__counts(&s))
-		return 0;
-	set->samples[set->nsamples++] = s;
-	report__add(&set->total, &s);
-	return 0;
-}
-
-/* Of the total more is known than of the sites one by one, unless some are left out. */
-static void set_total_error(struct build *b)
-{
 	const struct model_estimate est = model__total(b->m).est;
-	struct report_set *set = &b->p->alloc;
+	struct report_sample s = estimate__unsampled(b->m, b->opts->interval);
 
+	if (report__counts(&s)) {
+		set->samples[set->nsamples++] = s;
+		report__add(&set->total, &s);
+	}
 	if (report__counts(&set->filtered))
 		return;
 	set->total.est.objects_var = est.objects_var;
@@ -611,9 +556,7 @@ static int finish(struct build *b)
 	add_losses(p);
 	err = fill_set(b, &p->alloc, b->alloc);
 	if (!err)
-		err = add_unsampled(b);
-	if (!err)
-		set_total_error(b);
+		add_unsampled(b);
 	if (!err)
 		err = fill_set(b, &p->growth, b->growth);
 	if (!err)
@@ -769,13 +712,6 @@ uint64_t report__value(const struct report_sample *s, enum report_metric metric)
 bool report__counts(const struct report_sample *s)
 {
 	return s->objects || s->bytes || s->class_bytes || s->count || s->copied || s->ns;
-}
-
-double report__error(const struct report_sample *s, enum report_metric metric)
-{
-	double var = metric == REPORT_OBJECTS ? s->est.objects_var : s->est.bytes_var;
-
-	return (metric == REPORT_BYTES || metric == REPORT_OBJECTS) && var > 0 ? 1.96 * sqrt(var) : 0;
 }
 
 void report__add(struct report_sample *to, const struct report_sample *from)

@@ -114,22 +114,14 @@ func (w *worker) bytes() uint64 {
 
 // Each allocates some and returns; it is called until there are enough bytes.
 var workloads = map[string]func(w *worker){
-	// Ten objects in a row, of which the sites have 5, 3 and 2: 256 of a span are not a multiple.
-	"periodic": func(w *worker) {
-		for i := 0; i < 1000; i++ {
-			for _, c := range "ABACABACAB" {
-				w.one(c)
-			}
-		}
-	},
-	// Eight: 256 are. Which site takes the last one of a span never changes, unless spans are reused.
-	"locked": func(w *worker) {
-		for i := 0; i < 1000; i++ {
-			for _, c := range "ABACABAC" {
-				w.one(c)
-			}
-		}
-	},
+	// Eleven objects in a row, of which the sites have 5, 4 and 2. A span has room for 256, from Go 1.26 on for
+	// 252, which have no factor in common with 11: each place comes last in a span as often as any other.
+	"periodic": func(w *worker) { w.repeat("ABACABACBAB") },
+	// Ten: every other place never comes last, as long as all spans are filled from empty.
+	"even": func(w *worker) { w.repeat("ABACABACAB") },
+	// Eight and four: which places come last in a span never changes.
+	"locked":  func(w *worker) { w.repeat("ABACABAC") },
+	"locked4": func(w *worker) { w.repeat("ABAC") },
 	// A whole span: one site takes all of its objects but the last, and another one always that.
 	"lockstep": func(w *worker) {
 		for i := 0; i < 100; i++ {
@@ -161,7 +153,7 @@ var workloads = map[string]func(w *worker){
 			case phase == 0:
 				w.one('A')
 			case phase == 1:
-				w.one(rune("BC"[i&1]))
+				w.one(rune("BC"[w.random(2)]))
 			case phase == 2:
 				w.allocScan()
 			default:
@@ -191,6 +183,14 @@ func mixed(w *worker) {
 		}
 		if w.random(200) == 0 {
 			w.allocHuge()
+		}
+	}
+}
+
+func (w *worker) repeat(pattern string) {
+	for i := 0; i < 1000; i++ {
+		for _, c := range pattern {
+			w.one(c)
 		}
 	}
 }
