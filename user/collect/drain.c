@@ -87,6 +87,8 @@ int collect__stack(struct collect *c, struct model *m, uint64_t id)
 	if (model__stack(m, id))
 		return 0;
 	err = read_stack(c, id, &stack);
+	if (err == -ENOENT)
+		c->missed_stack = true;
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	if (stack.nframes > GT_MAX_FRAMES)
@@ -98,6 +100,7 @@ int collect__stack(struct collect *c, struct model *m, uint64_t id)
 	if (!stack.nframes || ((h & c->skel->rodata->cfg.id_mask) | 1) != id ||
 	    check != stack.check) {
 		c->corrupt++;
+		c->missed_stack = true;
 		return 0;
 	}
 	return model__add_stack(m, id, stack.pc, stack.nframes, stack.flags);
@@ -109,6 +112,7 @@ static int drain_alloc(struct collect *c, struct model *m, const void *k, const 
 	const struct gt_alloc_key *key = k;
 	const struct gt_alloc_val *vals = v;
 	uint64_t objects = 0, bytes = 0, class_bytes = 0;
+	uint64_t rows;
 	int err;
 
 	for (int cpu = 0; cpu < c->ncpu; cpu++) {
@@ -119,8 +123,13 @@ static int drain_alloc(struct collect *c, struct model *m, const void *k, const 
 	/* Made, and not yet added to. */
 	if (!objects)
 		return 0;
-	err = collect__stack(c, m, key->stack);
-	return err ? err : model__set_alloc(m, key->stack, key->type, objects, bytes, class_bytes);
+	rows = model__rows_made(m);
+	err = model__set_alloc(m, key->stack, key->type, objects, bytes, class_bytes);
+	/* Of a pair that has been there the stack has been too, and one that is folded needs none. */
+	if (err || (model__rows_made(m) == rows &&
+		    !(c->stacks_missing && model__has_alloc(m, key->stack, key->type))))
+		return err;
+	return collect__stack(c, m, key->stack);
 }
 
 static int drain_growth(struct collect *c, struct model *m, const void *k, const void *v)
@@ -369,9 +378,15 @@ int collect__drain(struct collect *c, struct model *m)
 	int err = 0;
 
 	c->corrupt = 0;
+	c->stacks_missing = c->missed_stack;
+	c->missed_stack = false;
 	collect__undisturbed_begin(c);
-	if (c->has_allocs)
+	if (c->has_allocs) {
+		model__begin_allocs(m);
 		err = drain_table(c, m, &allocs);
+		if (!err)
+			model__end_allocs(m);
+	}
 	if (!err && c->has_growths)
 		err = drain_table(c, m, &growths);
 	if (!err && c->has_gc)

@@ -29,6 +29,8 @@ struct collect {
 	struct collect_events events;
 	bool undisturbed;		/* reading the tables must not be preempted, see below */
 	uint64_t corrupt;		/* of the present drain: stacks whose frames did not match their id */
+	bool missed_stack;		/* in the present drain a stack was not there, or damaged */
+	bool stacks_missing;		/* in the one before: it may be there by now */
 	void *keys, *vals;		/* buffers of a batch, of any table */
 	uint32_t batch;			/* entries they have room for */
 };

@@ -30,6 +30,7 @@ struct model_alloc {
 	uint64_t type;			/* address of the type descriptor, 0: untyped */
 	uint64_t objects, bytes, class_bytes;			/* since the start */
 	uint64_t mark_objects, mark_bytes, mark_class_bytes;	/* at the last mark */
+	uint32_t pass;			/* the model's own: the pass in which it was set last */
 };
 
 enum model_growth_kind {
@@ -236,7 +237,30 @@ size_t model__nstacks(const struct model *m);
 int model__set_alloc(struct model *m, uint64_t stack, uint64_t type, uint64_t objects,
 		     uint64_t bytes, uint64_t class_bytes);
 size_t model__nallocs(const struct model *m);
-/* i-th in order of first arrival, NULL past the end; valid until the next model__set_alloc(). */
+bool model__has_alloc(const struct model *m, uint64_t stack, uint64_t type);
+/* How many there ever were; grows when model__set_alloc() has made a new one. */
+uint64_t model__rows_made(const struct model *m);
+
+/*
+ * The limit, in bytes, of what the stacks and the totals by (stack, type) may take, and a report that
+ * is made of them; 0: none, as it is at first. Where it is reached, the half of the pairs with the
+ * fewest bytes are folded: their stacks are forgotten and their totals become part of one sum, now and
+ * later. Then there is room for new pairs. Once not even the folded ones can be remembered, all new
+ * ones go to the sum. What a pair is charged for is an estimate on the safe side (fold.c).
+ *
+ * With a limit, totals are set in passes: between begin and end each pair there is is set once, those
+ * that have been folded too. What a pass has not ended is not in the sum.
+ */
+void model__set_limit(struct model *m, uint64_t bytes);
+void model__begin_allocs(struct model *m);
+void model__end_allocs(struct model *m);
+/* The sum over what was folded; its stack and type say nothing. The model's. */
+const struct model_alloc *model__other(const struct model *m);
+/* How many pairs were folded; those that came after remembering them had ended are not counted. */
+size_t model__nfolded(const struct model *m);
+
+/* i-th in order of first arrival, NULL past the end; valid until the next model__set_alloc() or
+ * model__end_allocs(). */
 const struct model_alloc *model__alloc(const struct model *m, size_t i);
 
 /*
@@ -317,7 +341,7 @@ const struct model_time *model__time(const struct model *m);
 /* Remembers all totals and the time as the start of the next interval. */
 void model__mark(struct model *m);
 
-/* The sum over all allocs. */
+/* The sum over all allocs and what was folded. */
 struct model_alloc model__total(const struct model *m);
 /* The sum over all causes of a group. */
 struct model_loss model__total_loss(const struct model *m, enum model_group group);
