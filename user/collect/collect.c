@@ -249,6 +249,8 @@ void collect__free(struct collect *c)
 		return;
 	ring_buffer__free(c->ring);
 	gotrace_bpf__destroy(c->skel);
+	free(c->cpus);
+	free(c->cpus_now);
 	free(c->keys);
 	free(c->vals);
 	free(c);
@@ -261,6 +263,7 @@ struct bpf_program *const *collect__progs(const struct collect *c)
 
 void collect__set_tracing(struct collect *c, bool on)
 {
+	c->tracing = on;
 	__atomic_store_n(&c->skel->bss->tracing, on, __ATOMIC_RELEASE);
 }
 

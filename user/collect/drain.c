@@ -321,38 +321,67 @@ static void add_cpu(struct model_counters *sum, const int *causes, const struct 
 	}
 }
 
-static int drain_counters(struct collect *c, struct model *m)
+/* Brings the counters of all CPUs into the model. */
+static void drain_counters(struct collect *c, struct model *m)
 {
 	struct model_counters sum = { .corrupt_stacks = c->corrupt };
-	struct gt_cpu *cpus = calloc((size_t)c->ncpu, sizeof(*cpus));
-	int err = 0, causes[MODEL_LOSS_MAX];
-	uint32_t slot = 0;
+	int causes[MODEL_LOSS_MAX];
 
-	if (!cpus)
-		return -ENOMEM;
 	if (c->has_allocs)
 		name_losses(&sum, MODEL_ALLOC, causes);
 	if (c->has_growths)
 		name_losses(&sum, MODEL_STACK, causes);
 	if (c->has_gc)
 		name_losses(&sum, MODEL_GC, causes);
-	if (bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.cpus), &slot, cpus)) {
-		err = -errno;
-	} else {
-		for (int i = 0; i < c->ncpu; i++)
-			add_cpu(&sum, causes, &cpus[i]);
-		if (c->has_gc) {
-			add_ring_losses(&sum, cpus, c->ncpu);
-			sum.delays_under_way = collect_events__pending(c);
-			sum.delays_unmatched += c->events.aged;
-		}
-		model__set_counters(m, &sum);
+	for (int i = 0; i < c->ncpu; i++)
+		add_cpu(&sum, causes, &c->cpus[i]);
+	if (c->has_gc) {
+		add_ring_losses(&sum, c->cpus, c->ncpu);
+		sum.delays_under_way = collect_events__pending(c);
+		sum.delays_unmatched += c->events.aged;
 	}
-	free(cpus);
-	return err;
+	model__set_counters(m, &sum);
 }
 
-int collect__drain(struct collect *c, struct model *m)
+/* The counters of a CPU are what comes before its scratch space. */
+#define COUNTERS_SIZE offsetof(struct gt_cpu, owner)
+
+/* Reads the counters of all CPUs, and sees whether there was any hit since they were read last. */
+static int read_cpus(struct collect *c, bool *hit)
+{
+	struct gt_cpu *now;
+	uint32_t slot = 0;
+
+	if (!c->cpus) {
+		c->cpus = calloc((size_t)c->ncpu, sizeof(*c->cpus));
+		c->cpus_now = calloc((size_t)c->ncpu, sizeof(*c->cpus));
+		if (!c->cpus || !c->cpus_now)
+			return -ENOMEM;
+	}
+	now = c->cpus_now;
+	if (bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.cpus), &slot, now))
+		return -errno;
+	*hit = false;
+	for (int i = 0; i < c->ncpu; i++)
+		*hit = *hit || memcmp(&now[i], &c->cpus[i], COUNTERS_SIZE);
+	c->cpus_now = c->cpus;
+	c->cpus = now;
+	return 0;
+}
+
+/*
+ * May the tables be as they were at the last drain? A hit is counted before it is added, some
+ * microseconds later if it is not preempted: so they are read once more after it was quiet.
+ */
+static bool is_quiet(struct collect *c, bool hit)
+{
+	bool was_quiet = c->quiet;
+
+	c->quiet = !hit && c->tracing;
+	return was_quiet && c->quiet;
+}
+
+static int drain_tables(struct collect *c, struct model *m)
 {
 	const struct table allocs = {
 		.fd = bpf_map__fd(c->skel->maps.allocs),
@@ -380,7 +409,6 @@ int collect__drain(struct collect *c, struct model *m)
 	c->corrupt = 0;
 	c->stacks_missing = c->missed_stack;
 	c->missed_stack = false;
-	collect__undisturbed_begin(c);
 	if (c->has_allocs) {
 		model__begin_allocs(m);
 		err = drain_table(c, m, &allocs);
@@ -391,10 +419,26 @@ int collect__drain(struct collect *c, struct model *m)
 		err = drain_table(c, m, &growths);
 	if (!err && c->has_gc)
 		err = drain_table(c, m, &delays);
+	return err;
+}
+
+int collect__drain(struct collect *c, struct model *m)
+{
+	int err;
+	bool hit;
+
+	collect__undisturbed_begin(c);
+	err = read_cpus(c, &hit);
+	if (!err && !is_quiet(c, hit))
+		err = drain_tables(c, m);
 	if (!err && c->has_gc)
 		err = collect_events__drain(c, m);
+	/* What came meanwhile is in the tables; seen is not to be less than what was seen. */
 	if (!err)
-		err = drain_counters(c, m);
+		err = read_cpus(c, &hit);
+	c->quiet = c->quiet && !hit;
+	if (!err)
+		drain_counters(c, m);
 	collect__undisturbed_end(c);
 	return err;
 }

@@ -29,6 +29,9 @@ struct collect {
 	struct collect_events events;
 	bool undisturbed;		/* reading the tables must not be preempted, see below */
 	uint64_t corrupt;		/* of the present drain: stacks whose frames did not match their id */
+	struct gt_cpu *cpus, *cpus_now;	/* counters as they were read last; and room for the next */
+	bool tracing;			/* hits may come */
+	bool quiet;			/* there was none between the last two looks */
 	bool missed_stack;		/* in the present drain a stack was not there, or damaged */
 	bool stacks_missing;		/* in the one before: it may be there by now */
 	void *keys, *vals;		/* buffers of a batch, of any table */

@@ -20,9 +20,9 @@
  * its key and slots, the sample and its key; of a stack the entry, the frames expanded by inlining, a
  * third more on average, with addresses, identities and the locations.
  */
-#define ROW_BYTES   900
-#define STACK_BYTES 500
-#define FRAME_BYTES 110
+#define ROW_BYTES   800
+#define STACK_BYTES 400
+#define FRAME_BYTES 75
 
 /* Of the limit, what the hashes of folded keys may take. */
 #define KEYS_SHARE 4
