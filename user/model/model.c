@@ -74,6 +74,7 @@ int model__add_stack(struct model *m, uint64_t id, const uint64_t *pc, uint32_t 
 	e = malloc(sizeof(*e) + nframes * sizeof(*pc));
 	if (!e)
 		return -ENOMEM;
+	e->used = false;
 	memcpy(e->pc, pc, nframes * sizeof(*pc));
 	e->stack = (struct model_stack){
 		.id = id, .nframes = nframes, .flags = flags, .pc = e->pc
