@@ -69,7 +69,7 @@ def other(profile):
 
 
 def test_default():
-    """200,000 stacks: the kernel's tables keep the beginnings, and gotrace is far from its limit."""
+    """200,000 stacks: the kernel's tables keep the beginnings; gotrace is far from its limit."""
     truth, profile, tracer, resident = trace(200000)
     check_whole(truth, profile, tracer)
     equal(other(profile), 0, "objects folded")
@@ -77,13 +77,14 @@ def test_default():
 
 
 def test_folded():
-    """With a row for each stack in the kernel, gotrace folds, stays within its limit, and is whole."""
+    """With a row for each stack in the kernel gotrace folds, within its limit, and is whole."""
     for limit in (32, 64):
-        truth, profile, tracer, resident = trace(200000, f"--memlimit={limit}M", rounds=2, env=ROOM)
+        option = f"--memlimit={limit}M"
+        truth, profile, tracer, resident = trace(200000, option, rounds=2, env=ROOM)
         check_whole(truth, profile, tracer)
         expect(other(profile) > truth[0] / 2, f"only {other(profile)} of {truth[0]} folded")
         expect(resident < limit * MIB, f"{resident} bytes resident, limit {limit} MiB")
-        expect(f"--memlimit={limit}M was reached" in tracer.err, f"end block: {tracer.err}")
+        expect(f"{option} was reached" in tracer.err, f"end block: {tracer.err}")
 
 
 def test_few_stacks():

@@ -352,7 +352,9 @@ static int read_cpus(struct collect *c, bool *hit)
 	struct gt_cpu *now;
 	uint32_t slot = 0;
 
-	if (!c->cpus) {
+	if (!c->cpus || !c->cpus_now) {
+		free(c->cpus);
+		free(c->cpus_now);
 		c->cpus = calloc((size_t)c->ncpu, sizeof(*c->cpus));
 		c->cpus_now = calloc((size_t)c->ncpu, sizeof(*c->cpus));
 		if (!c->cpus || !c->cpus_now)
@@ -424,8 +426,8 @@ static int drain_tables(struct collect *c, struct model *m)
 
 int collect__drain(struct collect *c, struct model *m)
 {
+	bool hit = false;
 	int err;
-	bool hit;
 
 	collect__undisturbed_begin(c);
 	err = read_cpus(c, &hit);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the parts of the model share: model.c has stacks, totals, counters and time, table.c what
- * totals are kept in, fold.c what becomes of those that there is no room for, pause.c the pauses and who was late, window.c how much of a time the world
- * was stopped, hist.c the histograms.
+ * totals are kept in, fold.c what becomes of those that there is no room for, pause.c the pauses and
+ * who was late, window.c how much of a time the world was stopped, hist.c the histograms.
  */
 #ifndef GOTRACE_MODEL_INTERNAL_H
 #define GOTRACE_MODEL_INTERNAL_H

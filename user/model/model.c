@@ -112,6 +112,7 @@ void model_stacks__keep_used(struct model *m)
 	for (size_t i = 0; i < model__nlate_sites(m); i++)
 		use_stack(m, model__late_site(m, i)->stack);
 	HASH_ITER(hh, m->stacks, s, next) {
+		/* cppcheck-suppress uninitvar; model__add_stack() has set it */
 		if (s->used) {
 			s->used = false;
 			model_fold__charge_stack(m, s->stack.nframes);

@@ -89,7 +89,8 @@ void *model_table__at(struct model_table *t, const void *key, size_t key_size, s
 		return NULL;
 	memcpy(t->keys + t->n * key_size, key, key_size);
 	*find_slot(t, key, key_size) = (uint32_t)t->n + 1;
-	return memset(t->rows + t->n++ * row_size, 0, row_size);
+	row = t->rows + t->n++ * row_size;
+	return memset(row, 0, row_size);
 }
 
 void *model_table__row(const struct model_table *t, size_t i)
@@ -102,6 +103,8 @@ int model_table__keep(struct model_table *t, size_t key_size,
 {
 	size_t n = 0;
 
+	if (!t->n)
+		return 0;
 	for (size_t i = 0; i < t->n; i++) {
 		char *row = t->rows + i * t->row_size, *key = t->keys + i * key_size;
 
