@@ -163,7 +163,7 @@ static int configure(struct collect *c, const struct collect_options *opts)
 	memcpy(cfg, &opts->config, sizeof(opts->config));
 	c->has_gc = opts->needed[PROBE_GC];
 	if (c->has_gc && !opts->no_task_layout)
-		cfg->task = collect_events__task_layout();
+		cfg->task = collect__task_layout();
 	c->events.longer_ns = opts->config.longer_ns;
 	err = bpf_program__set_autoload(c->skel->progs.gt_clock, c->has_gc && cfg->task.last_arrival);
 	if (err)

@@ -55,7 +55,7 @@ int collect_events__drain(struct collect *c, struct model *m);
 void collect_events__set_clock(struct collect *c);
 /* Counts them, and gives up those that are too old. */
 uint64_t collect_events__pending(struct collect *c);
-/* Where this kernel keeps what is read of a task. All 0 where it does not tell. */
-struct gt_task_layout collect_events__task_layout(void);
+/* task.c: where this kernel keeps what is read of a task. All 0 where it does not tell. */
+struct gt_task_layout collect__task_layout(void);
 
 #endif /* GOTRACE_COLLECT_INTERNAL_H */
