@@ -3,6 +3,7 @@
  * The command line, by argp.
  */
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -18,6 +19,7 @@ enum {
 	OPT_DRY_RUN,
 	OPT_FORCE,
 	OPT_JSON_SCHEMA,
+	OPT_MEMLIMIT,
 };
 
 static const struct argp_option options[] = {
@@ -55,6 +57,9 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "LIMITS", 5 },
 	{ "duration", 'd', "TIME", 0,
 	  "Stop after TIME: a number of seconds, or with ns, us, ms, s, m, h (default: until Ctrl-C)", 5 },
+	{ "memlimit", OPT_MEMLIMIT, "SIZE", 0,
+	  "Memory that gotrace may take itself, with K, M or G (default 256M, 32M at least): beyond, "
+	  "the call stacks used least become gotrace.other", 5 },
 	{ NULL, 0, NULL, 0, "MISC", 6 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "Check everything, attach nothing", 6 },
 	{ "stats", OPT_STATS, NULL, 0, "Show gotrace's own cost and the fill of its tables", 6 },
@@ -121,6 +126,28 @@ static bool parse_number(const char *text, long min, long max, long *out)
 	errno = 0;
 	*out = strtol(text, &end, 10);
 	return end != text && !*end && !errno && *out >= min && *out <= max;
+}
+
+/* A size as perf takes it: a number of bytes, or with B, K, M, G. */
+static bool parse_size(const char *text, uint64_t *size)
+{
+	static const char units[] = "BKMG";
+	const char *unit;
+	char *end;
+
+	errno = 0;
+	*size = strtoull(text, &end, 10);
+	if (end == text || *text == '-' || errno)
+		return false;
+	if (!*end)
+		return true;
+	unit = strchr(units, toupper((unsigned char)*end));
+	if (!unit || end[1])
+		return false;
+	for (; unit > units; unit--)
+		if (__builtin_mul_overflow(*size, 1024, size))
+			return false;
+	return true;
 }
 
 static void add_glob(struct argp_state *state, const char **list, const char *glob)
@@ -313,6 +340,11 @@ static error_t parse_limit(int key, char *arg, struct argp_state *state, struct 
 		if (!parse_time(arg, 1, &a->report.longer_ns))
 			argp_error(state, "no time: '%s' (examples: 100us, 1ms, 0.5)", arg);
 		return 0;
+	case OPT_MEMLIMIT:
+		if (!parse_size(arg, &a->memlimit) || a->memlimit < ARGS_MEMLIMIT_MIN)
+			argp_error(state, "no size, or less than %uM: '%s' (examples: 64M, 1G)",
+				   ARGS_MEMLIMIT_MIN >> 20, arg);
+		return 0;
 	case 'T':
 		if (!parse_number(arg, 1, 1000000, &n))
 			argp_error(state, "no number of rows: '%s'", arg);
@@ -393,6 +425,7 @@ void args__parse(int argc, char **argv, struct args *out)
 	out->report.top = 20;
 	out->report.groups = MODEL_ALLOC | MODEL_STACK | MODEL_GC;
 	out->report.longer_ns = 100000;
+	out->memlimit = 256U << 20;
 	out->report.columns = 80;
 	out->command_line = join(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "inspect")) {

@@ -29,6 +29,10 @@ struct args_output {
 	const struct report_format *format;
 };
 
+/* What gotrace takes itself before it has seen anything, in bytes, and the least --memlimit. */
+#define ARGS_OWN_BYTES	  (24U << 20)
+#define ARGS_MEMLIMIT_MIN (32U << 20)
+
 /* How allocations are counted: -a. */
 enum args_alloc {
 	ARGS_ALLOC_AUTO = 0,
@@ -51,6 +55,7 @@ struct args {
 	struct report_options report;	/* groups: what was asked for */
 	bool metric_given;
 	enum args_alloc alloc;
+	uint64_t memlimit;		/* bytes that gotrace may take itself */
 	bool stats, dry_run, force, quiet;
 	int verbose;
 	char *command_line;

@@ -3,9 +3,13 @@
  * The cost of a hit, measured on gotrace's own process.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -143,6 +147,8 @@ static int start_rig(struct rig *r, bool multi)
 		.max_allocs = 64,
 		.max_stacks = 64,
 		.max_delays = 64,
+		.max_shorts = 64,
+		.no_task_layout = true,
 	};
 	char why[PROBE_WHY_MAX];
 	int err;
@@ -166,7 +172,7 @@ static void close_rig(struct rig *r)
 	free(r->plan);
 }
 
-double calibrate__ns_per_hit(bool multi)
+static double hit_ns(bool multi)
 {
 	struct rig r = { 0 };
 	double ns = 0;
@@ -208,7 +214,7 @@ static double least_delay(struct collect *c)
 	return least;
 }
 
-double calibrate__pair_ns(bool multi)
+static double begin_to_end_ns(bool multi)
 {
 	struct rig r = { 0 };
 	double ns = 0;
@@ -222,4 +228,83 @@ double calibrate__pair_ns(bool multi)
 	}
 	close_rig(&r);
 	return ns;
+}
+
+/* A process that measures while gotrace does other things; what it finds comes by a pipe. */
+static struct {
+	pid_t pid;			/* 0: none */
+	int fd;
+	bool pair_read, hit_read;
+	double pair, hit;
+} helper = { .fd = -1 };
+
+static void tell(int fd, double ns)
+{
+	if (write(fd, &ns, sizeof(ns)) != sizeof(ns))
+		_exit(1);
+}
+
+void calibrate__start(bool multi)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return;
+	helper.pid = fork();
+	if (!helper.pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ends[0]);
+		tell(ends[1], begin_to_end_ns(multi));
+		tell(ends[1], hit_ns(multi));
+		_exit(0);
+	}
+	close(ends[1]);
+	helper.fd = ends[0];
+	if (helper.pid < 0)
+		calibrate__stop();
+}
+
+void calibrate__stop(void)
+{
+	if (helper.fd >= 0)
+		close(helper.fd);
+	helper.fd = -1;
+	if (helper.pid > 0) {
+		kill(helper.pid, SIGKILL);
+		while (waitpid(helper.pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	helper.pid = 0;
+}
+
+/* The next figure of the helper; waits for it. False: none will come. */
+static bool next_figure(double *ns)
+{
+	ssize_t n;
+
+	if (helper.fd < 0)
+		return false;
+	do {
+		n = read(helper.fd, ns, sizeof(*ns));
+	} while (n < 0 && errno == EINTR);
+	return n == sizeof(*ns);
+}
+
+double calibrate__pair_ns(bool multi)
+{
+	if (!helper.pair_read && !next_figure(&helper.pair))
+		helper.pair = begin_to_end_ns(multi);
+	helper.pair_read = true;
+	return helper.pair;
+}
+
+double calibrate__ns_per_hit(bool multi)
+{
+	/* They come in this order. */
+	if (!helper.pair_read && helper.fd >= 0)
+		calibrate__pair_ns(multi);
+	if (!helper.hit_read && !next_figure(&helper.hit))
+		helper.hit = hit_ns(multi);
+	helper.hit_read = true;
+	return helper.hit;
 }

@@ -13,6 +13,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "calibrate.h"
 #include "session_parts.h"
 
 #define NS_PER_S 1000000000ULL
@@ -265,6 +266,8 @@ int loop__run(const struct args *args)
 		return code;
 	choose_screen(&l.screen, args);
 	l.signals = block_signals();
+	if (!args->dry_run)
+		calibrate__start(probe__has_uprobe_multi());
 	code = open_all(&l);
 	for (int i = 0; i < args->npids && !code && args->dry_run; i++)
 		output__start_line(&l.sessions[i]);
@@ -272,6 +275,7 @@ int loop__run(const struct args *args)
 		code = trace_all(&l);
 	for (int i = 0; i < l.nopen; i++)
 		session__close(&l.sessions[i]);
+	calibrate__stop();
 	close_fd(l.epoll);
 	close_fd(l.timer);
 	close_fd(l.signals);

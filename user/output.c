@@ -325,6 +325,18 @@ static void print_losses(const struct session *s, double seconds)
 			"block could not be read\n", c->unsure);
 }
 
+/* What --memlimit has made of the call stacks used least. */
+static void print_folded(const struct session *s)
+{
+	const struct model_alloc *other = model__other(s->model);
+
+	if (!other->objects)
+		return;
+	fprintf(stderr, "gotrace: %" PRIu64 " allocations (%" PRIu64 " bytes) of the call stacks used least "
+		"are in gotrace.other: --memlimit=%" PRIu64 "M was reached\n", other->objects,
+		other->class_bytes, s->args->memlimit >> 20);
+}
+
 static void print_cost(const struct session *s, double seconds)
 {
 	double ns = (double)session__hits(s) * s->run.ns_per_hit;
@@ -377,6 +389,7 @@ void output__end_block(const struct session *s)
 	    model__total_loss(s->model, MODEL_STACK).objects ||
 	    model__total_loss(s->model, MODEL_GC).objects)
 		print_losses(s, seconds);
+	print_folded(s);
 	if (!s->args->quiet)
 		print_cost(s, seconds);
 	if (s->args->stats)

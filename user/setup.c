@@ -314,6 +314,7 @@ int setup__open(struct session *s)
 	s->model = model__new();
 	if (!s->plan || !s->model)
 		return refuse(s, EXIT_FAILED, "out of memory");
+	model__set_limit(s->model, (s->args->memlimit - ARGS_OWN_BYTES) / (uint64_t)s->args->npids);
 	code = open_target(s);
 	if (!code)
 		code = open_binary(s);

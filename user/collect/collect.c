@@ -164,8 +164,8 @@ static int configure(struct collect *c, const struct collect_options *opts)
 
 	memcpy(cfg, &opts->config, sizeof(opts->config));
 	c->has_gc = opts->needed[PROBE_GC];
-	if (c->has_gc)
-		cfg->task = collect_events__task_layout();
+	if (c->has_gc && !opts->no_task_layout)
+		cfg->task = collect__task_layout();
 	c->events.longer_ns = opts->config.longer_ns;
 	err = bpf_program__set_autoload(c->skel->progs.gt_clock, c->has_gc && cfg->task.last_arrival);
 	if (err)
@@ -259,6 +259,8 @@ void collect__free(struct collect *c)
 	collect_samples__free(c);
 	collect_checks__free(c);
 	gotrace_bpf__destroy(c->skel);
+	free(c->cpus);
+	free(c->cpus_now);
 	free(c->keys);
 	free(c->vals);
 	free(c);
@@ -271,6 +273,7 @@ struct bpf_program *const *collect__progs(const struct collect *c)
 
 void collect__set_tracing(struct collect *c, bool on)
 {
+	c->tracing = on;
 	__atomic_store_n(&c->skel->bss->tracing, on, __ATOMIC_RELEASE);
 }
 

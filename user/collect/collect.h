@@ -31,6 +31,7 @@ struct collect_options {
 	struct collect_totals totals;
 	bool multi;			/* load the programs for uprobe_multi links */
 	bool needed[PROBE_PROG_MAX];	/* programs to load */
+	bool no_task_layout;		/* threads that are late are of no interest */
 	/* Entries of the tables; 0: the default. Tables of groups without a program have 1. */
 	uint32_t max_allocs, max_samples, max_growths, max_delays, max_stacks, max_shorts;
 };

@@ -87,6 +87,8 @@ int collect__stack(struct collect *c, struct model *m, uint64_t id)
 	if (model__stack(m, id))
 		return 0;
 	err = read_stack(c, id, &stack);
+	if (err == -ENOENT)
+		c->missed_stack = true;
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	if (stack.nframes > GT_MAX_FRAMES)
@@ -98,6 +100,7 @@ int collect__stack(struct collect *c, struct model *m, uint64_t id)
 	if (!stack.nframes || ((h & c->skel->rodata->cfg.id_mask) | 1) != id ||
 	    check != stack.check) {
 		c->corrupt++;
+		c->missed_stack = true;
 		return 0;
 	}
 	return model__add_stack(m, id, stack.pc, stack.nframes, stack.flags);
@@ -109,6 +112,7 @@ static int drain_alloc(struct collect *c, struct model *m, const void *k, const 
 	const struct gt_alloc_key *key = k;
 	const struct gt_alloc_val *vals = v;
 	uint64_t objects = 0, bytes = 0, class_bytes = 0;
+	uint64_t rows;
 	int err;
 
 	for (int cpu = 0; cpu < c->ncpu; cpu++) {
@@ -121,8 +125,13 @@ static int drain_alloc(struct collect *c, struct model *m, const void *k, const 
 		return 0;
 	if (key->type & GT_CHECK)
 		return collect_checks__entry(c, m, key, objects);
-	err = collect__stack(c, m, key->stack);
-	return err ? err : model__set_alloc(m, key->stack, key->type, objects, bytes, class_bytes);
+	rows = model__rows_made(m);
+	err = model__set_alloc(m, key->stack, key->type, objects, bytes, class_bytes);
+	/* Of a pair that has been there the stack has been too, and one that is folded needs none. */
+	if (err || (model__rows_made(m) == rows &&
+		    !(c->stacks_missing && model__has_alloc(m, key->stack, key->type))))
+		return err;
+	return collect__stack(c, m, key->stack);
 }
 
 static int drain_growth(struct collect *c, struct model *m, const void *k, const void *v)
@@ -316,40 +325,71 @@ static void add_cpu(struct model_counters *sum, const int *causes, const struct 
 	}
 }
 
-static int drain_counters(struct collect *c, struct model *m)
+/* Brings the counters of all CPUs into the model. */
+static void drain_counters(struct collect *c, struct model *m)
 {
 	struct model_counters sum = { .corrupt_stacks = c->corrupt };
-	struct gt_cpu *cpus = calloc((size_t)c->ncpu, sizeof(*cpus));
-	int err = 0, causes[MODEL_LOSS_MAX];
-	uint32_t slot = 0;
+	int causes[MODEL_LOSS_MAX];
 
-	if (!cpus)
-		return -ENOMEM;
 	if (c->has_allocs)
 		name_losses(&sum, MODEL_ALLOC, causes);
 	if (c->has_growths)
 		name_losses(&sum, MODEL_STACK, causes);
 	if (c->has_gc)
 		name_losses(&sum, MODEL_GC, causes);
-	if (bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.cpus), &slot, cpus)) {
-		err = -errno;
-	} else {
-		for (int i = 0; i < c->ncpu; i++)
-			add_cpu(&sum, causes, &cpus[i]);
-		if (c->has_samples)
-			collect_samples__settle(c, m, &sum, cpus);
-		if (c->has_gc) {
-			add_ring_losses(&sum, cpus, c->ncpu);
-			sum.delays_under_way = collect_events__pending(c);
-			sum.delays_unmatched += c->events.aged;
-		}
-		model__set_counters(m, &sum);
+	for (int i = 0; i < c->ncpu; i++)
+		add_cpu(&sum, causes, &c->cpus[i]);
+	if (c->has_samples)
+		collect_samples__settle(c, m, &sum, c->cpus);
+	if (c->has_gc) {
+		add_ring_losses(&sum, c->cpus, c->ncpu);
+		sum.delays_under_way = collect_events__pending(c);
+		sum.delays_unmatched += c->events.aged;
 	}
-	free(cpus);
-	return err;
+	model__set_counters(m, &sum);
 }
 
-int collect__drain(struct collect *c, struct model *m)
+/* The counters of a CPU are what comes before its scratch space. */
+#define COUNTERS_SIZE offsetof(struct gt_cpu, owner)
+
+/* Reads the counters of all CPUs, and sees whether there was any hit since they were read last. */
+static int read_cpus(struct collect *c, bool *hit)
+{
+	struct gt_cpu *now;
+	uint32_t slot = 0;
+
+	if (!c->cpus || !c->cpus_now) {
+		free(c->cpus);
+		free(c->cpus_now);
+		c->cpus = calloc((size_t)c->ncpu, sizeof(*c->cpus));
+		c->cpus_now = calloc((size_t)c->ncpu, sizeof(*c->cpus));
+		if (!c->cpus || !c->cpus_now)
+			return -ENOMEM;
+	}
+	now = c->cpus_now;
+	if (bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.cpus), &slot, now))
+		return -errno;
+	*hit = false;
+	for (int i = 0; i < c->ncpu; i++)
+		*hit = *hit || memcmp(&now[i], &c->cpus[i], COUNTERS_SIZE);
+	c->cpus_now = c->cpus;
+	c->cpus = now;
+	return 0;
+}
+
+/*
+ * May the tables be as they were at the last drain? A hit is counted before it is added, some
+ * microseconds later if it is not preempted: so they are read once more after it was quiet.
+ */
+static bool is_quiet(struct collect *c, bool hit)
+{
+	bool was_quiet = c->quiet;
+
+	c->quiet = !hit && c->tracing;
+	return was_quiet && c->quiet;
+}
+
+static int drain_tables(struct collect *c, struct model *m)
 {
 	const struct table allocs = {
 		.fd = bpf_map__fd(c->skel->maps.allocs),
@@ -382,19 +422,40 @@ int collect__drain(struct collect *c, struct model *m)
 	int err = 0;
 
 	c->corrupt = 0;
-	collect__undisturbed_begin(c);
-	if (c->has_allocs)
+	c->stacks_missing = c->missed_stack;
+	c->missed_stack = false;
+	if (c->has_allocs) {
+		model__begin_allocs(m);
 		err = drain_table(c, m, &allocs);
+		if (!err)
+			model__end_allocs(m);
+	}
 	if (!err && c->has_samples)
 		err = drain_table(c, m, &samples);
 	if (!err && c->has_growths)
 		err = drain_table(c, m, &growths);
 	if (!err && c->has_gc)
 		err = drain_table(c, m, &delays);
+	return err;
+}
+
+int collect__drain(struct collect *c, struct model *m)
+{
+	bool hit = false;
+	int err;
+
+	collect__undisturbed_begin(c);
+	err = read_cpus(c, &hit);
+	if (!err && !is_quiet(c, hit))
+		err = drain_tables(c, m);
 	if (!err && c->has_gc)
 		err = collect_events__drain(c, m);
+	/* What came meanwhile is in the tables; seen is not to be less than what was seen. */
 	if (!err)
-		err = drain_counters(c, m);
+		err = read_cpus(c, &hit);
+	c->quiet = c->quiet && !hit;
+	if (!err)
+		drain_counters(c, m);
 	collect__undisturbed_end(c);
 	return err;
 }

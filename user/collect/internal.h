@@ -31,6 +31,11 @@ struct collect {
 	struct collect_events events;
 	bool undisturbed;		/* reading the tables must not be preempted, see below */
 	uint64_t corrupt;		/* of the present drain: stacks whose frames did not match their id */
+	struct gt_cpu *cpus, *cpus_now;	/* counters as they were read last; and room for the next */
+	bool tracing;			/* hits may come */
+	bool quiet;			/* there was none between the last two looks */
+	bool missed_stack;		/* in the present drain a stack was not there, or damaged */
+	bool stacks_missing;		/* in the one before: it may be there by now */
 	void *keys, *vals;		/* buffers of a batch, of any table */
 	uint32_t batch;			/* entries they have room for */
 };
@@ -76,7 +81,7 @@ int collect_events__drain(struct collect *c, struct model *m);
 void collect_events__set_clock(struct collect *c);
 /* Counts them, and gives up those that are too old. */
 uint64_t collect_events__pending(struct collect *c);
-/* Where this kernel keeps what is read of a task. All 0 where it does not tell. */
-struct gt_task_layout collect_events__task_layout(void);
+/* task.c: where this kernel keeps what is read of a task. All 0 where it does not tell. */
+struct gt_task_layout collect__task_layout(void);
 
 #endif /* GOTRACE_COLLECT_INTERNAL_H */

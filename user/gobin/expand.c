@@ -151,6 +151,18 @@ int gobin__expand(const struct gobin *gb, uint64_t vaddr, struct gobin_frame *fr
 	return max;
 }
 
+uint64_t gobin__expand_end(const struct gobin *gb, uint64_t vaddr)
+{
+	uint32_t budget = GOBIN_PCVALUE_BUDGET;
+	uint64_t i, end;
+	struct func f;
+
+	if (gobin_func_index(gb, vaddr, &i) || !read_func(gb, i, &f) || !f.tree.size)
+		return UINT64_MAX;
+	gobin_pcvalue_run(gb, f.index_tab, f.entry, vaddr, &end, &budget);
+	return end;
+}
+
 int gobin__sp_delta(const struct gobin *gb, uint64_t vaddr)
 {
 	uint32_t budget = GOBIN_PCVALUE_BUDGET, entry, tab;

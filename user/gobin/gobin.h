@@ -168,6 +168,11 @@ int gobin__func_at(const struct gobin *gb, uint64_t vaddr, struct gobin_func *ou
  */
 int gobin__expand(const struct gobin *gb, uint64_t vaddr, struct gobin_frame *frames, int max);
 /*
+ * The first address behind vaddr for which gobin__expand() may name other functions; those in between
+ * differ in their lines at most. UINT64_MAX: there is none in this function, or vaddr is not Go code.
+ */
+uint64_t gobin__expand_end(const struct gobin *gb, uint64_t vaddr);
+/*
  * Bytes that the function has on the stack below its return address before the instruction at vaddr
  * runs: 0 is where rsp points to the return address. -ENOENT if vaddr is not Go code, -EBADMSG if the
  * tables around it are damaged. Where assembly moves rsp by hand it is not right. Source: _func.pcsp,

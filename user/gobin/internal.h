@@ -224,6 +224,9 @@ bool gobin_func_record(const struct gobin *gb, uint64_t i, struct span *rec);
 #define GOBIN_PCVALUE_BUDGET (1u << 24)
 int32_t gobin_pcvalue(const struct gobin *gb, uint32_t tab, uint64_t entry, uint64_t pc,
 		      uint32_t *budget);
+/* The same, and where the run of pcs ends that have this value; UINT64_MAX: nowhere. */
+int32_t gobin_pcvalue_run(const struct gobin *gb, uint32_t tab, uint64_t entry, uint64_t pc,
+			  uint64_t *end, uint32_t *budget);
 
 /* moduledata.c: finds and validates the moduledata of gb->pcln. -ENOENT if there is none. */
 int gobin_moduledata_find(struct gobin *gb);

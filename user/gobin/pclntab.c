@@ -215,10 +215,19 @@ bool gobin_func_record(const struct gobin *gb, uint64_t i, struct span *rec)
 int32_t gobin_pcvalue(const struct gobin *gb, uint32_t tab, uint64_t entry, uint64_t pc,
 		      uint32_t *budget)
 {
+	uint64_t end;
+
+	return gobin_pcvalue_run(gb, tab, entry, pc, &end, budget);
+}
+
+int32_t gobin_pcvalue_run(const struct gobin *gb, uint32_t tab, uint64_t entry, uint64_t pc,
+			  uint64_t *end, uint32_t *budget)
+{
 	struct span s = gb->pcln.pctab;
 	uint64_t off = tab, at = entry, dval, dpc;
 	uint32_t val = UINT32_MAX;
 
+	*end = UINT64_MAX;
 	if (!tab)
 		return -1;
 	for (; *budget; --*budget) {
@@ -228,8 +237,10 @@ int32_t gobin_pcvalue(const struct gobin *gb, uint32_t tab, uint64_t entry, uint
 			return -1;
 		val += (uint32_t)(-(dval & 1) ^ (dval >> 1));
 		at += (uint32_t)dpc;
-		if (pc < at)
+		if (pc < at) {
+			*end = at;
 			return (int32_t)val;
+		}
 	}
 	return -1;
 }

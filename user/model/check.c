@@ -91,6 +91,12 @@ int model__add_check(struct model *m, uint64_t stack, uint32_t span_class, uint6
 	return 0;
 }
 
+void model_checks__use_stacks(struct model *m, void (*use)(struct model *m, uint64_t stack))
+{
+	for (size_t i = 0; i < m->checks.sites.n; i++)
+		use(m, ((const struct check_site *)model_table__row(&m->checks.sites, i))->stack);
+}
+
 static double share_of(const struct model *m, const struct check_site *s)
 {
 	double all = m->checks.of[s->span_class].sum;

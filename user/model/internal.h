@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the parts of the model share: model.c has stacks, totals, counters and time, table.c what
- * totals are kept in, sample.c what samples stand for, pause.c the pauses and who was late, window.c
- * how much of a time the world was stopped, hist.c the histograms.
+ * totals are kept in, sample.c what samples stand for, check.c what is made of them where they are in
+ * step with the program, fold.c what becomes of totals that there is no room for, pause.c the pauses and
+ * who was late, window.c how much of a time the world was stopped, hist.c the histograms.
  */
 #ifndef GOTRACE_MODEL_INTERNAL_H
 #define GOTRACE_MODEL_INTERNAL_H
@@ -10,24 +11,67 @@
 #include "model/model.h"
 
 struct stack_entry;
-struct table_entry;
 struct pauses;
 
 /* Rows of one size by key, in order of first arrival. Zeroed is empty. */
 struct model_table {
-	struct table_entry *index;
-	char *rows;
+	uint32_t *slots;		/* row + 1, 0: empty; a power of two, at most half full */
+	size_t nslots;
+	char *rows, *keys;
 	size_t n, cap, row_size;
 };
 
+/* The row of the key; NULL if there is none. */
+void *model_table__find(const struct model_table *t, const void *key, size_t key_size);
 /*
  * The row of the key: the one that is there, or a new one, zeroed. Keys are compared as bytes, all of
- * one size: no padding. Valid until the next call. NULL: out of memory.
+ * one size, of whole 8-byte words: no padding. Valid until the next call. NULL: out of memory.
  */
 void *model_table__at(struct model_table *t, const void *key, size_t key_size, size_t row_size);
 /* NULL past the end. */
 void *model_table__row(const struct model_table *t, size_t i);
+/*
+ * Drops the rows that are not wanted; the others keep their order. -1: out of memory, and the table
+ * finds nothing any more.
+ */
+int model_table__keep(struct model_table *t, size_t key_size,
+		      bool (*wanted)(void *ctx, void *row, const void *key), void *ctx);
 void model_table__free(struct model_table *t);
+
+struct alloc_key {
+	uint64_t stack, type, span_class;
+};
+
+/* Keys that have been folded: hashes of them, 0: empty. One that is wrongly found does no harm. */
+struct model_keys {
+	uint64_t *slots;
+	size_t nslots, n;
+};
+
+/* What keeps the model within its limit; fold.c. */
+struct model_fold {
+	uint64_t limit;			/* bytes; 0: none */
+	uint64_t used;			/* as estimated, reports included */
+	struct model_keys keys;
+	bool closed;			/* nothing new becomes a row */
+	uint64_t made;			/* rows */
+	uint32_t pass;			/* number of the present one, 1, 2, 3 ... */
+	struct model_alloc sum;		/* of the present pass: what has no row */
+	struct model_alloc other;	/* of the last one that was ended */
+	size_t nfolded;			/* keys */
+};
+
+/* Is there a row for this new key? Makes room for it where there is a limit. */
+bool model_fold__admits(struct model *m, const struct alloc_key *key);
+/* Takes totals in of a key that has no row. */
+void model_fold__add(struct model *m, uint64_t objects, uint64_t bytes, uint64_t class_bytes);
+void model_fold__mark(struct model *m);
+/* What a new row and a new stack take of the limit. */
+void model_fold__charge_row(struct model *m);
+void model_fold__charge_stack(struct model *m, uint32_t nframes);
+void model_fold__free(struct model *m);
+/* Drops the stacks that no row is of; model.c. */
+void model_stacks__keep_used(struct model *m);
 
 /*
  * How much of the time the world was stopped. Only what lies within the largest window before the
@@ -91,6 +135,7 @@ struct model {
 	struct stack_entry *stacks;
 	struct model_table allocs, growths, delays, pause_sites, late_sites;
 	struct pauses *pauses;		/* NULL before the first */
+	struct model_fold fold;
 	struct model_counters counters, mark;
 	struct model_time time;
 };
@@ -104,6 +149,9 @@ uint64_t model_checks__site(const struct model *m, uint64_t stack);
 bool model_checks__doubts(const struct model *m, uint32_t span_class);
 /* Divides what such a class has gained among its sites. */
 void model_checks__divide(struct model *m, uint32_t span_class, const struct model_class_total *gain);
+
+/* Calls use for each stack that a call site is known by. */
+void model_checks__use_stacks(struct model *m, void (*use)(struct model *m, uint64_t stack));
 
 /* Adds to the estimated part of a row's totals. */
 void model_samples__give(struct model_alloc *a, double objects, double class_bytes);

@@ -15,14 +15,11 @@
 struct stack_entry {
 	struct model_stack stack;
 	UT_hash_handle hh;
+	bool used;			/* while those that are not are looked for */
 	uint64_t pc[];
 };
 
 /* Padding would be part of a hashed key, so each key is of plain words. */
-struct alloc_key {
-	uint64_t stack, type, span_class;
-};
-
 struct growth_key {
 	uint64_t stack, start;
 	uint32_t from, to;
@@ -53,6 +50,7 @@ void model__free(struct model *m)
 	model_table__free(&m->growths);
 	model_table__free(&m->delays);
 	model_pauses__free(m);
+	model_fold__free(m);
 	free(m);
 }
 
@@ -77,6 +75,7 @@ int model__add_stack(struct model *m, uint64_t id, const uint64_t *pc, uint32_t 
 	e = malloc(sizeof(*e) + nframes * sizeof(*pc));
 	if (!e)
 		return -ENOMEM;
+	e->used = false;
 	memcpy(e->pc, pc, nframes * sizeof(*pc));
 	e->stack = (struct model_stack){
 		.id = id, .nframes = nframes, .flags = flags, .pc = e->pc
@@ -86,7 +85,44 @@ int model__add_stack(struct model *m, uint64_t id, const uint64_t *pc, uint32_t 
 		free(e);
 		return -ENOMEM;
 	}
+	model_fold__charge_stack(m, nframes);
 	return 0;
+}
+
+static void use_stack(struct model *m, uint64_t id)
+{
+	struct stack_entry *e = find_stack(m, id);
+
+	if (e)
+		e->used = true;
+}
+
+void model_stacks__keep_used(struct model *m)
+{
+	struct stack_entry *s, *next;
+
+	for (size_t i = 0; i < m->allocs.n; i++)
+		use_stack(m, model__alloc(m, i)->stack);
+	for (size_t i = 0; i < model__ngrowths(m); i++)
+		use_stack(m, model__growth(m, i)->stack);
+	for (size_t i = 0; i < model__ndelays(m); i++)
+		use_stack(m, model__delay(m, i)->stack);
+	/* The pauses that are remembered one by one are all of some site. */
+	for (size_t i = 0; i < model__npause_sites(m); i++)
+		use_stack(m, model__pause_site(m, i)->stack);
+	for (size_t i = 0; i < model__nlate_sites(m); i++)
+		use_stack(m, model__late_site(m, i)->stack);
+	model_checks__use_stacks(m, use_stack);
+	HASH_ITER(hh, m->stacks, s, next) {
+		/* cppcheck-suppress uninitvar; model__add_stack() has set it */
+		if (s->used) {
+			s->used = false;
+			model_fold__charge_stack(m, s->stack.nframes);
+			continue;
+		}
+		HASH_DEL(m->stacks, s);
+		free(s);
+	}
 }
 
 const struct model_stack *model__stack(const struct model *m, uint64_t id)
@@ -104,29 +140,48 @@ size_t model__nstacks(const struct model *m)
 struct model_alloc *model__alloc_at(struct model *m, uint64_t stack, uint64_t type, uint32_t span_class)
 {
 	struct alloc_key key = { .stack = stack, .type = type, .span_class = span_class };
-	struct model_alloc *a = model_table__at(&m->allocs, &key, sizeof(key), sizeof(*a));
+	struct model_alloc *a = model_table__find(&m->allocs, &key, sizeof(key));
 
-	if (a) {
-		a->stack = stack;
-		a->type = type;
-		a->span_class = span_class;
-	}
+	if (a)
+		return a;
+	a = model_table__at(&m->allocs, &key, sizeof(key), sizeof(*a));
+	if (!a)
+		return NULL;
+	a->stack = stack;
+	a->type = type;
+	a->span_class = span_class;
+	model_fold__charge_row(m);
 	return a;
 }
 
 int model__set_alloc(struct model *m, uint64_t stack, uint64_t type, uint64_t objects,
 		     uint64_t bytes, uint64_t class_bytes)
 {
-	struct model_alloc *a = model__alloc_at(m, stack, type, MODEL_COUNTED);
+	struct alloc_key key = { .stack = stack, .type = type, .span_class = MODEL_COUNTED };
+	struct model_alloc *a = model_table__find(&m->allocs, &key, sizeof(key));
 
+	if (!a && !model_fold__admits(m, &key)) {
+		model_fold__add(m, objects, bytes, class_bytes);
+		return 0;
+	}
+	if (!a)
+		a = model__alloc_at(m, stack, type, MODEL_COUNTED);
 	if (!a)
 		return -ENOMEM;
+	a->pass = m->fold.pass;
 	if (objects < a->objects || bytes < a->bytes || class_bytes < a->class_bytes)
 		return -EINVAL;
 	a->objects = objects;
 	a->bytes = bytes;
 	a->class_bytes = class_bytes;
 	return 0;
+}
+
+bool model__has_alloc(const struct model *m, uint64_t stack, uint64_t type)
+{
+	const struct alloc_key key = { .stack = stack, .type = type, .span_class = MODEL_COUNTED };
+
+	return model_table__find(&m->allocs, &key, sizeof(key)) != NULL;
 }
 
 size_t model__nallocs(const struct model *m)
@@ -324,14 +379,22 @@ void model__mark(struct model *m)
 		d->mark_work_ns = d->work_ns;
 	}
 	model_pauses__mark(m);
+	model_fold__mark(m);
 	m->mark = m->counters;
 	m->time.mark_ns = m->time.now_ns;
 }
 
 struct model_alloc model__total(const struct model *m)
 {
+	const struct model_alloc *other = model__other(m);
 	struct model_alloc sum = model__unsampled(m);
 
+	sum.objects += other->objects;
+	sum.bytes += other->bytes;
+	sum.class_bytes += other->class_bytes;
+	sum.mark_objects += other->mark_objects;
+	sum.mark_bytes += other->mark_bytes;
+	sum.mark_class_bytes += other->mark_class_bytes;
 	for (size_t i = 0; i < m->allocs.n; i++) {
 		const struct model_alloc *a = model__alloc(m, i);
 

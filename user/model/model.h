@@ -49,6 +49,7 @@ struct model_alloc {
 	uint32_t span_class;		/* of samples, which know no type; MODEL_COUNTED: none */
 	uint64_t objects, bytes, class_bytes;			/* since the start */
 	uint64_t mark_objects, mark_bytes, mark_class_bytes;	/* at the last mark */
+	uint32_t pass;			/* the model's own: the pass in which it was set last */
 	struct model_estimate est, mark_est;	/* of the totals, the part that is estimated */
 	struct model_weight {			/* sample.c's own */
 		double hits, objects, class_bytes;
@@ -332,7 +333,30 @@ int model__ndoubted(const struct model *m);
 /* What is known by the runtime's totals and has no sample yet. Its numbers are exact, its sites unknown. */
 struct model_alloc model__unsampled(const struct model *m);
 size_t model__nallocs(const struct model *m);
-/* i-th in order of first arrival, NULL past the end; valid until the next model__set_alloc(). */
+bool model__has_alloc(const struct model *m, uint64_t stack, uint64_t type);
+/* How many there ever were; grows when model__set_alloc() has made a new one. */
+uint64_t model__rows_made(const struct model *m);
+
+/*
+ * The limit, in bytes, of what the stacks and the totals by (stack, type) may take, and a report that
+ * is made of them; 0: none, as it is at first. Where it is reached, the half of the pairs with the
+ * fewest bytes are folded: their stacks are forgotten and their totals become part of one sum, now and
+ * later. Then there is room for new pairs. Once not even the folded ones can be remembered, all new
+ * ones go to the sum. What a pair is charged for is an estimate on the safe side (fold.c).
+ *
+ * With a limit, totals are set in passes: between begin and end each pair there is is set once, those
+ * that have been folded too. What a pass has not ended is not in the sum.
+ */
+void model__set_limit(struct model *m, uint64_t bytes);
+void model__begin_allocs(struct model *m);
+void model__end_allocs(struct model *m);
+/* The sum over what was folded; its stack and type say nothing. The model's. */
+const struct model_alloc *model__other(const struct model *m);
+/* How many pairs were folded; those that came after remembering them had ended are not counted. */
+size_t model__nfolded(const struct model *m);
+
+/* i-th in order of first arrival, NULL past the end; valid until the next model__set_alloc() or
+ * model__end_allocs(). */
 const struct model_alloc *model__alloc(const struct model *m, size_t i);
 
 /*
@@ -414,8 +438,8 @@ const struct model_time *model__time(const struct model *m);
 void model__mark(struct model *m);
 
 /*
- * The sum over all allocs and what is unsampled. Sites of a class share what is known of it as a whole, so
- * the variance is that of the classes' totals, not the sum of the sites'.
+ * The sum over all allocs, what was folded, and what is unsampled. Sites of a class share what is known of
+ * it as a whole, so the variance is that of the classes' totals, not the sum of the sites'.
  */
 struct model_alloc model__total(const struct model *m);
 /* The sum over all causes of a group. */

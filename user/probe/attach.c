@@ -7,15 +7,24 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "probe/attach.h"
+#include "probe/closer.h"
+
+/* Probes that come and go by one descriptor: a uprobe_multi link, or a perf event. */
+struct link {
+	int fd;
+	enum probe_part part;
+	int npoints;
+};
 
 struct probe_set {
 	const struct probe_plan *plan;
@@ -23,11 +32,10 @@ struct probe_set {
 	const char *exe;
 	struct bpf_program *const *progs;
 	bool multi;
-	int links[PROBE_PROG_MAX][PROBE_PART_MAX]; /* fds of uprobe_multi links, -1: none */
-	struct bpf_link *single[PROBE_POINTS_MAX];
-	enum probe_part single_part[PROBE_POINTS_MAX];
-	int nsingle;
-	int npoints[PROBE_PART_MAX];	/* in place */
+	int event_type;			/* of perf events that are uprobes */
+	struct link links[PROBE_POINTS_MAX];
+	int nlinks;
+	struct closer *closer;
 };
 
 /* The part of union bpf_attr that BPF_LINK_CREATE reads for uprobe_multi (Linux 6.6, uapi/bpf.h). */
@@ -149,6 +157,11 @@ static int fail(char *why, int err, const char *what)
 	return err;
 }
 
+static void add_link(struct probe_set *set, int fd, enum probe_part part, int npoints)
+{
+	set->links[set->nlinks++] = (struct link){ fd, part, npoints };
+}
+
 /* One link for those points of a part that run one program. */
 static int put_in_multi(struct probe_set *set, enum probe_part part, int prog)
 {
@@ -164,22 +177,44 @@ static int put_in_multi(struct probe_set *set, enum probe_part part, int prog)
 	fd = link_create(bpf_program__fd(set->progs[prog]), set->exe, offsets, n, set->pid);
 	if (fd < 0)
 		return fd;
-	set->links[prog][part] = fd;
-	set->npoints[part] += (int)n;
+	add_link(set, fd, part, (int)n);
 	return 0;
 }
 
+/* The kernel's number for perf events that are uprobes, -1: it has none. */
+static int read_event_type(void)
+{
+	FILE *file = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
+	int type = -1;
+
+	if (file && fscanf(file, "%d", &type) != 1)
+		type = -1;
+	if (file)
+		fclose(file);
+	return type;
+}
+
+/* The event is opened here and not by libbpf, which lets nobody else close it. */
 static int put_in_single(struct probe_set *set, const struct probe_point *p)
 {
-	struct bpf_link *link = bpf_program__attach_uprobe(set->progs[p->prog], false, set->pid,
-							   set->exe, p->offset);
-	int err = -errno;
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = (__u32)set->event_type,
+		.uprobe_path = (__u64)(unsigned long)set->exe,
+		.probe_offset = p->offset,
+	};
+	int fd = (int)syscall(SYS_perf_event_open, &attr, set->pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	int err;
 
-	if (!link || libbpf_get_error(link))
-		return err ? err : -EINVAL;
-	set->single[set->nsingle] = link;
-	set->single_part[set->nsingle++] = p->part;
-	set->npoints[p->part]++;
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(set->progs[p->prog])) ||
+	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	add_link(set, fd, p->part, 1);
 	return 0;
 }
 
@@ -188,8 +223,8 @@ static int put_in_singles(struct probe_set *set, enum probe_part part, char *why
 	const struct probe_point *p = set->plan->points, *end = p + set->plan->npoints;
 	int err;
 
-	/* libbpf would go by tracefs then, where its events outlive a gotrace that is killed. */
-	if (access("/sys/bus/event_source/devices/uprobe/type", R_OK)) {
+	/* There is another way, by tracefs, but those events outlive a gotrace that is killed. */
+	if (set->event_type < 0) {
 		snprintf(why, PROBE_WHY_MAX, "this kernel has no uprobes (CONFIG_UPROBE_EVENTS), or "
 			 "/sys is not mounted");
 		return -ENOTSUP;
@@ -206,7 +241,7 @@ int probe__put_in(struct probe_set *set, enum probe_part part, char *why)
 {
 	int err = 0;
 
-	if (set->npoints[part])
+	if (probe__is_in(set, part))
 		return 0;
 	for (int prog = 0; set->multi && prog < PROBE_PROG_MAX && !err; prog++) {
 		err = put_in_multi(set, part, prog);
@@ -234,7 +269,8 @@ int probe__attach(const struct probe_plan *plan, pid_t pid, const char *exe,
 	set->exe = exe;
 	set->progs = progs;
 	set->multi = multi;
-	memset(set->links, -1, sizeof(set->links));
+	set->event_type = multi ? -1 : read_event_type();
+	set->closer = closer__new();
 	for (int part = 0; part < PROBE_PART_MAX && !err; part++)
 		if (parts & 1u << part)
 			err = probe__put_in(set, (enum probe_part)part, why);
@@ -250,107 +286,64 @@ int probe__count(const struct probe_set *set)
 {
 	int n = 0;
 
-	for (int part = 0; part < PROBE_PART_MAX; part++)
-		n += set->npoints[part];
+	for (int i = 0; i < set->nlinks; i++)
+		n += set->links[i].npoints;
 	return n;
 }
 
 bool probe__is_in(const struct probe_set *set, enum probe_part part)
 {
-	return set->npoints[part] > 0;
-}
-
-/* What one helper process does: give up all links but its own, then end, which closes that one. */
-static void hold_one(struct probe_set *set, int own, int ready_fd, int go_fd)
-{
-	char c = 0;
-
-	for (int i = 0; i < set->nsingle; i++)
-		if (i != own)
-			bpf_link__destroy(set->single[i]);
-	if (write(ready_fd, &c, 1) == 1)
-		while (read(go_fd, &c, 1) < 0 && errno == EINTR)
-			;
-	_exit(0);
+	for (int i = 0; i < set->nlinks; i++)
+		if (set->links[i].part == part)
+			return true;
+	return false;
 }
 
 /*
- * Closing the last reference of a perf-event uprobe waits for several RCU grace periods. There are
- * no threads here, so the waits are spread over processes: each child keeps one link open, the
- * parent closes its own references, which ends nothing yet, and then lets all children go at once.
+ * Gives links away to be closed. A perf event is switched off first, which is quick: the kernel closes
+ * them one after the other (event_mutex), and the last would run its program until it is its turn.
  */
-static void detach_singles(struct probe_set *set)
+static void give(struct probe_set *set, const int *fds, int n)
 {
-	pid_t child[PROBE_POINTS_MAX];
-	int ready[2], go[2], started = 0;
-	char c;
+	for (int i = 0; i < n && !set->multi; i++)
+		ioctl(fds[i], PERF_EVENT_IOC_DISABLE, 0);
+	closer__give(set->closer, fds, n);
+}
 
-	if (pipe(ready))
-		goto plain;
-	if (pipe(go)) {
-		close(ready[0]);
-		close(ready[1]);
-		goto plain;
-	}
-	for (int i = 0; i < set->nsingle; i++) {
-		child[started] = fork();
-		if (child[started] == 0) {
-			close(ready[0]);
-			close(go[1]);
-			hold_one(set, i, ready[1], go[0]);
-		}
-		if (child[started] > 0)
-			started++;
-	}
-	close(ready[1]);
-	close(go[0]);
-	for (int i = 0; i < started; i++)
-		while (read(ready[0], &c, 1) < 0 && errno == EINTR)
-			;
-	for (int i = 0; i < set->nsingle; i++)
-		bpf_link__destroy(set->single[i]);
-	close(go[1]);
-	for (int i = 0; i < started; i++)
-		while (waitpid(child[i], NULL, 0) < 0 && errno == EINTR)
-			;
-	close(ready[0]);
-	return;
+void probe__let_go(struct probe_set *set, enum probe_part part)
+{
+	int left = 0, n = 0, fds[PROBE_POINTS_MAX];
 
-plain:
-	for (int i = 0; i < set->nsingle; i++)
-		bpf_link__destroy(set->single[i]);
+	for (int i = 0; i < set->nlinks; i++) {
+		if (set->links[i].part == part)
+			fds[n++] = set->links[i].fd;
+		else
+			set->links[left++] = set->links[i];
+	}
+	set->nlinks = left;
+	give(set, fds, n);
 }
 
 void probe__take_out(struct probe_set *set, enum probe_part part)
 {
-	int left = 0;
+	probe__let_go(set, part);
+	closer__wait(set->closer);
+}
 
-	for (int prog = 0; prog < PROBE_PROG_MAX; prog++) {
-		if (set->links[prog][part] >= 0)
-			close(set->links[prog][part]);
-		set->links[prog][part] = -1;
-	}
-	for (int i = 0; i < set->nsingle; i++) {
-		if (set->single_part[i] == part) {
-			bpf_link__destroy(set->single[i]);
-			continue;
-		}
-		set->single[left] = set->single[i];
-		set->single_part[left++] = set->single_part[i];
-	}
-	set->nsingle = left;
-	set->npoints[part] = 0;
+bool probe__is_leaving(struct probe_set *set)
+{
+	return closer__pending(set->closer) > 0;
 }
 
 void probe__detach(struct probe_set *set)
 {
+	int fds[PROBE_POINTS_MAX];
+
 	if (!set)
 		return;
-	for (int prog = 0; prog < PROBE_PROG_MAX; prog++)
-		for (int part = 0; part < PROBE_PART_MAX; part++)
-			if (set->links[prog][part] >= 0)
-				close(set->links[prog][part]);
-	if (set->nsingle)
-		detach_singles(set);
+	for (int i = 0; i < set->nlinks; i++)
+		fds[i] = set->links[i].fd;
+	give(set, fds, set->nlinks);
+	closer__free(set->closer);
 	free(set);
 }

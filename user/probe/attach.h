@@ -50,12 +50,22 @@ int probe__count(const struct probe_set *set);
 /* Takes a part's points out; the others stay. When it returns none of the part fires any more. */
 void probe__take_out(struct probe_set *set, enum probe_part part);
 
-/* Are a part's points in? False of a part without points. */
+/*
+ * The same without waiting: a helper process sees to it. The kernel first removes the breakpoints, then
+ * waits for hits under way, so that hits end some ms before the probes are gone by probe__is_leaving().
+ * Meanwhile the part can be put in again.
+ */
+void probe__let_go(struct probe_set *set, enum probe_part part);
+
+/* Is anything that was let go still on its way out? Does not wait. */
+bool probe__is_leaving(struct probe_set *set);
+
+/* Are a part's points in? False of a part without points, and of one that was let go. */
 bool probe__is_in(const struct probe_set *set, enum probe_part part);
 
 /*
- * Takes all probes out and frees the set. When it returns no probe fires any more. Single uprobes
- * take over 100 ms each to go, so they go side by side. NULL-safe.
+ * Takes all probes out and frees the set. When it returns no probe fires any more. Each link or perf
+ * event takes 20 to 100 ms to go, so they go side by side. NULL-safe.
  */
 void probe__detach(struct probe_set *set);
 

@@ -180,7 +180,7 @@ bool plan__is_inlined(const struct gobin *gb, const char *const *callees, int n,
 	if (gobin__func_by_name(gb, caller, &f))
 		return false;
 	end = f.end - f.entry > CALLER_MAX ? f.entry + CALLER_MAX : f.end;
-	for (uint64_t pc = f.entry; pc < end; pc++) {
+	for (uint64_t pc = f.entry; pc < end; pc = gobin__expand_end(gb, pc)) {
 		nframes = gobin__expand(gb, pc, frames, 16);
 		for (int i = 0; i < nframes - 1; i++)
 			for (int j = 0; j < n; j++)

@@ -242,6 +242,40 @@ static int add_alloc(struct build *b, const struct model_alloc *a)
 	return 0;
 }
 
+/* A drain that failed half-way leaves the sum behind the mark. */
+static uint64_t since(uint64_t now, uint64_t mark)
+{
+	return now > mark ? now - mark : 0;
+}
+
+/* What the model has folded is one sample, of a frame that gotrace made up. */
+static int add_other(struct build *b)
+{
+	static struct report_frame frame = { .func = "gotrace.other", .file = "" };
+	static uint64_t pc;
+	static const struct frame_id *id;
+	const struct model_alloc *a = model__other(b->m);
+	struct flat f = { .frames = &frame, .pcs = &pc, .ids = &id, .nframes = 1 };
+	const struct merge_key key = { .via = "", .text = "" };
+	struct report_sample figures = {
+		.objects = a->objects, .bytes = a->bytes, .class_bytes = a->class_bytes
+	};
+	struct merged *e;
+
+	if (b->opts->interval) {
+		figures.objects = since(a->objects, a->mark_objects);
+		figures.bytes = since(a->bytes, a->mark_bytes);
+		figures.class_bytes = since(a->class_bytes, a->mark_class_bytes);
+	}
+	if (!report__counts(&figures))
+		return 0;
+	e = find_merged(b, &b->alloc, &f, &key);
+	if (!e)
+		return -ENOMEM;
+	report__add(&e->sample, &figures);
+	return 0;
+}
+
 /* Adds the figures of a growth or a shrink that has a stack, or needs none. */
 static int merge_growth(struct build *b, const struct model_growth *g, const struct flat *f,
 			const struct report_sample *figures)
@@ -623,6 +657,8 @@ int report__profile(const struct model *m, const struct report_names *names,
 	err = 0;
 	for (size_t i = 0; i < model__nallocs(m) && !err; i++)
 		err = add_alloc(&b, model__alloc(m, i));
+	if (!err)
+		err = add_other(&b);
 	if (!err)
 		err = copy_times__make(&b.copy_times, m, b.tmp);
 	for (size_t i = 0; i < model__ngrowths(m) && !err; i++)
