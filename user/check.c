@@ -69,6 +69,14 @@ static bool look(struct session *s)
 	return true;
 }
 
+/* While nothing else is left out. */
+static uint64_t hits_of_checks(const struct session *s)
+{
+	const struct model_counters *c = model__counters(s->model);
+
+	return c->checks_seen + c->left_out + c->zero;
+}
+
 void check__look(struct session *s)
 {
 	struct check *c = &s->check;
@@ -77,12 +85,12 @@ void check__look(struct session *s)
 
 	if (!c->possible || begin < c->next_ns)
 		return;
-	hits = session__hits(s);
+	hits = hits_of_checks(s);
 	c->possible = look(s);
 	session__drain(s);
 	if (model__end_check(s->model))
 		s->code = EXIT_FAILED;
-	hits = session__hits(s) - hits;
+	hits = hits_of_checks(s) - hits;
 	cost = (double)hits * (s->run.ns_per_hit > 0 ? s->run.ns_per_hit : 1000);
 	c->period_ns = (uint64_t)(cost / CHECK_SHARE);
 	if (model__nchecks(s->model) > CHECKS_SOON && c->period_ns < PERIOD_MIN_NS * 4)

@@ -377,6 +377,8 @@ static void put_total(struct json_writer *w)
 		put_errors(w, line, &p->alloc.total);
 		report_json__known(w, line, "samples_seen", c->samples_seen);
 		report_json__known(w, line, "samples_lost", c->samples_lost);
+		report_json__known(w, line, "checks", p->nchecks);
+		report_json__known(w, line, "classes_doubted", p->ndoubted);
 	}
 	if (w->groups & MODEL_STACK) {
 		report_json__int(w, line, "growths", p->growth.total.count);

@@ -207,6 +207,9 @@ static const struct field total[] = {
 	{ "?bytes_error", "integer", "true bytes lie within so many of it in 19 of 20 cases" },
 	{ "?samples_seen", "integer", "samples, of which alloc_bytes is made in part or whole" },
 	{ "?samples_lost", "integer", "samples of them that could not be attributed" },
+	{ "?checks", "integer", "how often samples were held against a look at each allocation" },
+	{ "?classes_doubted", "integer", "size classes whose samples these did not bear out, so that "
+	  "what the checks saw was used instead" },
 	{ "?growths", "integer", "growths and regrowths" },
 	{ "?copied", "integer", "bytes copied by them" },
 	{ "?pauses", "integer", "stops of the world" },

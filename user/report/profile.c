@@ -638,6 +638,8 @@ static void init_profile(struct build *b)
 		model__counters_since_mark(b->m, &p->counters);
 	else
 		p->counters = *model__counters(b->m);
+	p->nchecks = model__nchecks(b->m);
+	p->ndoubted = (uint64_t)model__ndoubted(b->m);
 }
 
 int report__profile(const struct model *m, const struct report_names *names,

@@ -156,6 +156,7 @@ struct report_profile {
 	const struct model *model;	/* for what is no matter of stacks: histograms, cycles */
 	const struct report_names *names;
 	struct model_counters counters;
+	uint64_t nchecks, ndoubted;	/* of samples, since the start; size classes not borne out */
 	double seconds;			/* of the period the figures cover */
 	struct model_time time;
 	/* private: memory behind the samples */

@@ -386,6 +386,20 @@ void text__causes(struct text *t, enum model_group group)
 	}
 }
 
+/* What samples were held against, and what came of it. */
+static void print_checks(struct text *t)
+{
+	if (!t->p->nchecks)
+		return;
+	report_print__f(&t->out, "checks of the samples: %" PRIu64 ", of %" PRIu64 " allocations",
+			t->p->nchecks, t->p->counters.checks_seen);
+	if (t->p->ndoubted)
+		report_print__f(&t->out, "; in %" PRIu64 " size class%s samples are in step with the "
+				"program: shares there are by checks", t->p->ndoubted,
+				t->p->ndoubted > 1 ? "es" : "");
+	report_print__f(&t->out, "\n");
+}
+
 /*
  * At rest every allocation seen is in the table or in a loss; read from a running process the
  * tables and the counters are some microseconds apart.
@@ -401,6 +415,7 @@ static void print_balance(struct text *t)
 		if (seen)
 			report_print__f(&t->out, ", and %" PRIu64 " allocations one by one", seen);
 		report_print__f(&t->out, "\n");
+		print_checks(t);
 		return;
 	}
 	report_print__f(&t->out, "seen: %" PRIu64 " allocations", seen);
@@ -483,8 +498,8 @@ static void print_losses(struct text *t)
 static void print_cost(struct text *t)
 {
 	const struct model_counters *c = &t->p->counters;
-	uint64_t hits = c->seen + c->left_out + c->zero + c->samples_seen + c->growths_begun +
-			c->growths_seen + c->gc_hits;
+	uint64_t hits = c->seen + c->left_out + c->zero + c->checks_seen + c->samples_seen + +
+			c->growths_begun + c->growths_seen + c->gc_hits;
 	double ns = hits * t->run->ns_per_hit;
 
 	report_print__f(&t->out, "probe cost: ");
