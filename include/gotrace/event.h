@@ -278,8 +278,8 @@ struct gt_lost_count {
 	__gt_u64 class_bytes;
 };
 
-/* 2 KiB of stack and the second half of a frame record that begins in its last word. */
-#define GT_SCRATCH_WORDS 257
+/* 2 KiB of stack, the frame record that begins behind, and what is copied faster than not. */
+#define GT_SCRATCH_WORDS 264
 
 struct gt_cpu {
 	__gt_u64 seen;			/* allocations that reached the program */
@@ -306,6 +306,7 @@ struct gt_cpu {
 	struct gt_lost_count delays_lost[GT_LOST_MAX];
 	__gt_u32 owner;			/* thread whose walk the scratch holds */
 	__gt_u32 pad;
+	__gt_u64 pad2[4];		/* the window begins at a multiple of 64 */
 	__gt_u64 text_len;		/* of gt_config's text; the walk needs it beside the window */
 	__gt_u64 window_start;		/* the window's address in the process */
 	__gt_u64 window[GT_SCRATCH_WORDS];
@@ -341,7 +342,7 @@ _Static_assert(sizeof(struct gt_short) == 16 + 8 * GT_SHORT_FRAMES, "gt_short");
 _Static_assert(sizeof(struct gt_stack) == 16 + 8 * GT_MAX_FRAMES, "gt_stack");
 _Static_assert(__builtin_offsetof(struct gt_stack, pc) == 16, "gt_stack.pc");
 _Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 96, "gt_cpu.lost");
-_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 544, "gt_cpu.window");
+_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 576, "gt_cpu.window");
 _Static_assert(sizeof(struct gt_growth_key) == 32, "gt_growth_key");
 _Static_assert(sizeof(struct gt_growth_val) == 48, "gt_growth_val");
 _Static_assert(sizeof(struct gt_growing) == 16, "gt_growing");

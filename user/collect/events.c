@@ -32,28 +32,26 @@ static uint32_t member(const struct btf *btf, const struct btf_type *type, const
 	return 0;
 }
 
-struct gt_task_layout collect_events__task_layout(void)
+struct gt_task_layout collect_events__task_layout(const struct btf *kernel)
 {
 	struct gt_task_layout layout = { 0 };
 	const struct btf_type *task, *sched = NULL;
-	struct btf *btf = btf__load_vmlinux_btf();
 	uint32_t info;
 	int id;
 
-	if (!btf || libbpf_get_error(btf))
+	if (!kernel)
 		return layout;
-	id = btf__find_by_name_kind(btf, "task_struct", BTF_KIND_STRUCT);
+	id = btf__find_by_name_kind(kernel, "task_struct", BTF_KIND_STRUCT);
 	if (id > 0) {
-		task = btf__type_by_id(btf, (uint32_t)id);
-		layout.min_flt = member(btf, task, "min_flt", NULL);
-		layout.maj_flt = member(btf, task, "maj_flt", NULL);
-		info = member(btf, task, "sched_info", &sched);
+		task = btf__type_by_id(kernel, (uint32_t)id);
+		layout.min_flt = member(kernel, task, "min_flt", NULL);
+		layout.maj_flt = member(kernel, task, "maj_flt", NULL);
+		info = member(kernel, task, "sched_info", &sched);
 		if (info && sched && btf_is_struct(sched)) {
-			layout.last_arrival = info + member(btf, sched, "last_arrival", NULL);
-			layout.run_delay = info + member(btf, sched, "run_delay", NULL);
+			layout.last_arrival = info + member(kernel, sched, "last_arrival", NULL);
+			layout.run_delay = info + member(kernel, sched, "run_delay", NULL);
 		}
 	}
-	btf__free(btf);
 	return layout;
 }
 
