@@ -153,6 +153,34 @@ static __always_inline void attribute(struct pt_regs *ctx, struct gt_cpu *cpu, _
 		count_cut(cpu, w.cut);
 }
 
+/*
+ * The hit as nearly all are: of a stack and type that are in the table, on a kernel that leaves this
+ * program alone. False: not counted, attribute() is to do it.
+ *
+ * What the scratch space holds is no longer that of a thread which has been preempted in a walk: no
+ * thread has the id 0.
+ */
+static __always_inline bool attribute_known(struct pt_regs *ctx, struct gt_cpu *cpu, __u64 size)
+{
+	struct gt_alloc_key key = { .type = ctx->bx };
+	struct gt_alloc_val *val;
+	struct chain c;
+
+	cpu->owner = 0;
+	chain_begin(cpu, &c, ctx->ip, ctx->bp);
+	if (!walk_windows(cpu, &c, ctx->sp) || c.flags)
+		return false;
+	key.stack = stack_id(&c);
+	val = bpf_map_lookup_elem(&allocs, &key);
+	if (!val || val->check != c.check)
+		return false;
+	cpu->seen++;
+	val->objects++;
+	val->bytes += size;
+	val->class_bytes += class_bytes(cpu, ctx->r14, size, key.type);
+	return true;
+}
+
 /* Is this hit none of ours to count? It is not a call yet, or it is counted at its caller. */
 static __always_inline bool is_left_out(struct pt_regs *ctx, enum site site)
 {
@@ -187,11 +215,22 @@ static __always_inline int alloc_hit(struct pt_regs *ctx, enum site site)
 		count(cpu->zero, 1);
 		return 0;
 	}
-	if (mode == GT_ALLOC_CHECK)
+	if (mode == GT_ALLOC_CHECK) {
 		count(cpu->checks_seen, 1);
-	else
-		count(cpu->seen, 1);
-	attribute(ctx, cpu, size, mode == GT_ALLOC_CHECK);
+		attribute(ctx, cpu, size, true);
+		return 0;
+	}
+	if (cfg.can_be_alone) {
+		bool known;
+
+		preempt_disable();
+		known = attribute_known(ctx, cpu, size);
+		preempt_enable();
+		if (known)
+			return 0;
+	}
+	count(cpu->seen, 1);
+	attribute(ctx, cpu, size, false);
 	return 0;
 }
 

@@ -225,4 +225,11 @@ const volatile bool never = false;
  */
 #define count(counter, n) ((void)__sync_fetch_and_add(&(counter), (n)))
 
+/*
+ * Where the kernel lets a program disable preemption, it has its CPU for itself in between, and counts
+ * without locked instructions. Only where cfg.can_be_alone: the calls are none elsewhere.
+ */
+static void (*const preempt_disable)(void) = (void *)GT_CALL_PREEMPT_DISABLE;
+static void (*const preempt_enable)(void) = (void *)GT_CALL_PREEMPT_ENABLE;
+
 #endif /* GOTRACE_MAPS_BPF_H */

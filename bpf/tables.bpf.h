@@ -17,7 +17,7 @@ struct walk {
 	__u32 tid;
 	__u32 cut;			/* enum gt_stack_flag */
 	__u64 id, check;
-	bool interrupted;		/* walk_interrupted() is the one to call */
+	bool interrupted;		/* as walk_slowly() takes it */
 };
 
 /*
@@ -28,10 +28,8 @@ static __always_inline bool walk_alone(struct gt_cpu *cpu, struct walk *w)
 {
 	for (int try = 0; try < WALK_TRIES; try++) {
 		volatile_of(cpu->owner) = w->tid;
-		if (w->interrupted)
-			walk_interrupted(w->ip, w->sp, w->bp);
-		else
-			walk_stack(w->ip, w->sp, w->bp);
+		if (w->interrupted || !walk_stack(w->ip, w->sp, w->bp))
+			walk_slowly(w->ip, w->sp, w->bp, w->interrupted);
 		w->id = volatile_of(cpu->id);
 		w->check = volatile_of(cpu->stack.check);
 		w->cut = volatile_of(cpu->stack.flags);

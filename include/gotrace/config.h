@@ -86,6 +86,13 @@ enum gt_alloc_mode {
 	GT_ALLOC_CHECK = 3,		/* samples, and allocs with GT_CHECK to hold them against */
 };
 
+/*
+ * Calls that stand in the programs for those kernel functions, which have other numbers in each kernel:
+ * user space puts them in before loading (user/collect/alone.c). No helper has these numbers.
+ */
+#define GT_CALL_PREEMPT_DISABLE 0x7fff0001
+#define GT_CALL_PREEMPT_ENABLE	0x7fff0002
+
 struct gt_config {
 	__gt_u64 text_start, text_end;	/* Go code of the process: a stack's frames lie in it */
 	__gt_u64 caller_start, caller_end; /* gt_alloc_direct leaves out calls from this function */
@@ -101,6 +108,7 @@ struct gt_config {
 	__gt_u64 morestack, morestack_noctxt, mcall;
 	__gt_u64 switch_start, switch_end; /* systemstack_switch */
 	__gt_u64 switch_has_frame;	/* g.sched.bp is systemstack's own frame, not its caller's */
+	__gt_u64 can_be_alone;		/* the kernel lets programs disable preemption (Linux 6.10) */
 	__gt_u64 id_mask;		/* bits of a stack id in use: all, but for tests of collisions */
 	/* -e gc */
 	__gt_u64 longer_ns;		/* a thread is late after so long */

@@ -326,7 +326,8 @@ struct gt_lost_count {
 	__gt_u64 class_bytes;
 };
 
-#define GT_SCRATCH_WORDS 128
+/* 2 KiB of stack, the frame record that begins behind, and what is copied faster than not. */
+#define GT_SCRATCH_WORDS 264
 
 struct gt_cpu {
 	__gt_u64 seen;			/* allocations that reached the program */
@@ -357,8 +358,10 @@ struct gt_cpu {
 	struct gt_sample_lost samples_lost[GT_LOST_MAX];
 	__gt_u64 samples_lost_by_class[GT_SIZE_CLASSES]; /* the same again: class_bytes */
 	__gt_u32 owner;			/* thread whose walk the scratch holds */
-	__gt_u32 window_len;		/* bytes of the window that are filled */
-	__gt_u64 window_start;		/* its address in the process */
+	__gt_u32 pad;
+	__gt_u64 pad2;			/* the window begins at a multiple of 64 */
+	__gt_u64 text_len;		/* of gt_config's text; the walk needs it beside the window */
+	__gt_u64 window_start;		/* the window's address in the process */
 	__gt_u64 window[GT_SCRATCH_WORDS];
 	__gt_u64 id;			/* of the stack below */
 	struct gt_stack stack;
@@ -366,21 +369,24 @@ struct gt_cpu {
 
 /*
  * The two hashes of a stack, one step per pc. Both sides compute them: the program to find the id,
- * user space to prove that a stack arrived whole.
+ * user space to prove that a stack arrived whole. A step is what it costs on each frame of each hit:
+ * two instructions, with a multiplier that fits into one of them. An odd multiplier loses nothing, so
+ * stacks that differ in one pc differ in both hashes; those that differ in more are told apart by two
+ * polynomials with unrelated bases, of which one adds and the other takes the exclusive or.
  */
 #define GT_HASH_SEED 0x9e3779b97f4a7c15ULL
 #define GT_CHECK_SEED 0xc2b2ae3d27d4eb4fULL
+#define GT_HASH_MUL   (-0x3d4d51cbLL)
+#define GT_CHECK_MUL  (-0x61c8864fLL)
 
 static inline __attribute__((always_inline)) __gt_u64 gt_hash_step(__gt_u64 h, __gt_u64 pc)
 {
-	h = (h ^ pc) * 0xff51afd7ed558ccdULL;
-	return h ^ (h >> 32);
+	return (h + pc) * (__gt_u64)GT_HASH_MUL;
 }
 
 static inline __attribute__((always_inline)) __gt_u64 gt_check_step(__gt_u64 h, __gt_u64 pc)
 {
-	h = (h + pc) * 0xd6e8feb86659fd93ULL;
-	return h ^ (h >> 29);
+	return (h ^ pc) * (__gt_u64)GT_CHECK_MUL;
 }
 
 _Static_assert(sizeof(struct gt_alloc_key) == 16, "gt_alloc_key");
@@ -392,7 +398,7 @@ _Static_assert(sizeof(struct gt_short) == 16 + 8 * GT_SHORT_FRAMES, "gt_short");
 _Static_assert(sizeof(struct gt_stack) == 16 + 8 * GT_MAX_FRAMES, "gt_stack");
 _Static_assert(__builtin_offsetof(struct gt_stack, pc) == 16, "gt_stack.pc");
 _Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 96, "gt_cpu.lost");
-_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 1264, "gt_cpu.window");
+_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 1280, "gt_cpu.window");
 _Static_assert(sizeof(struct gt_growth_key) == 32, "gt_growth_key");
 _Static_assert(sizeof(struct gt_growth_val) == 48, "gt_growth_val");
 _Static_assert(sizeof(struct gt_growing) == 16, "gt_growing");

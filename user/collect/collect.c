@@ -4,6 +4,7 @@
  * something. The draining is in drain.c.
  */
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <sched.h>
@@ -159,13 +160,23 @@ static int configure(struct collect *c, const struct collect_options *opts)
 		[PROBE_GC] = c->skel->progs.gt_gc,
 		[PROBE_SAMPLE] = c->skel->progs.gt_sample,
 	};
+	struct bpf_program *const allocs[] = {
+		c->skel->progs.gt_alloc_push,
+		c->skel->progs.gt_alloc_check,
+		c->skel->progs.gt_alloc_direct,
+	};
 	struct gt_config *cfg = (struct gt_config *)&c->skel->rodata->cfg;
+	struct btf *kernel = btf__load_vmlinux_btf();
 	int err;
 
 	memcpy(cfg, &opts->config, sizeof(opts->config));
+	if (libbpf_get_error(kernel))
+		kernel = NULL;
+	cfg->can_be_alone = collect__let_alone(kernel, allocs, sizeof(allocs) / sizeof(allocs[0]));
 	c->has_gc = opts->needed[PROBE_GC];
 	if (c->has_gc && !opts->no_task_layout)
-		cfg->task = collect__task_layout();
+		cfg->task = collect_events__task_layout(kernel);
+	btf__free(kernel);
 	c->events.longer_ns = opts->config.longer_ns;
 	err = bpf_program__set_autoload(c->skel->progs.gt_clock, c->has_gc && cfg->task.last_arrival);
 	if (err)

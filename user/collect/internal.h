@@ -81,7 +81,13 @@ int collect_events__drain(struct collect *c, struct model *m);
 void collect_events__set_clock(struct collect *c);
 /* Counts them, and gives up those that are too old. */
 uint64_t collect_events__pending(struct collect *c);
-/* task.c: where this kernel keeps what is read of a task. All 0 where it does not tell. */
-struct gt_task_layout collect__task_layout(void);
+/* Where the kernel of this BTF keeps what is read of a task. All 0 where it does not tell; NULL-safe. */
+struct gt_task_layout collect_events__task_layout(const struct btf *kernel);
+
+/*
+ * alone.c: puts the calls into the programs that disable preemption. False: the kernel of this BTF (or
+ * NULL) has no such functions, and the programs must not get to them (gt_config.can_be_alone).
+ */
+bool collect__let_alone(const struct btf *kernel, struct bpf_program *const *progs, int nprogs);
 
 #endif /* GOTRACE_COLLECT_INTERNAL_H */
