@@ -11,10 +11,10 @@ struct goroutine {
 	__u64 goid, startpc;
 };
 
-/* A word of the scratch space, by its offset. */
+/* A word of the scratch space, by its offset; as many as it takes for GT_G_BYTES, rounded up. */
 static __always_inline __u64 word_at(const struct gt_cpu *cpu, __u32 offset)
 {
-	return volatile_of(cpu->window[(offset >> 3) & (GT_SCRATCH_WORDS - 1)]);
+	return volatile_of(cpu->window[(offset >> 3) & 63]);
 }
 
 /*
