@@ -18,10 +18,10 @@ class Run:
     """One run of the samples target under gotrace: what it knows, and the json lines."""
 
     def __init__(self, directory, workload, version=lib.DEFAULT_GO, megabytes=200, options=(),
-                 env=None):
+                 env=None, path=None):
         self.json = os.path.join(directory, "out.jsonl")
         gogc = "15" if workload == "gc" else "100"
-        child = lib.start([lib.build("samples", version), workload, str(megabytes)], bufsize=0,
+        child = lib.start([path or lib.build("samples", version), workload, str(megabytes)], bufsize=0,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           env=dict(os.environ, GOGC=gogc))
         lines = lib.Lines(child.stdout)
@@ -150,6 +150,21 @@ def test_inspect():
             part = out.split("probes of -e alloc -a sample:")[1].split("probes of")[0]
             for word in ("(*mcache).refill", "(*mcache).allocLarge", "the runtime's own, at 0x"):
                 expect(word in part, f"{version} {mode}: no '{word}' in: {part}")
+
+
+def test_pgo():
+    """A profile-guided build that has dissolved refill into nextFree."""
+    with lib.workdir() as directory:
+        profile = os.path.join(directory, "cpu.pprof")
+        code, _, err = lib.run([lib.build("hot", "1.27"), profile, "4"])
+        equal((code, err), (0, ""), "profiled run")
+        path = lib.build("samples", "1.27", "pgo", [f"-pgo={profile}"])
+        _, plan, _ = lib.run([lib.GOTRACE, "inspect", path])
+        expect("(*mcache).nextFree" in plan, "the compiler kept refill: the test shows nothing")
+        for workload in ("random", "gc"):
+            run = Run(directory, workload, path=path)
+            run.check_totals()
+            run.check_shares()
 
 
 def tests():

@@ -307,7 +307,7 @@ void model__set_class_totals(struct model *m, const struct model_class_total *to
  *
  * Of the objects of a span the site that needed the next one is charged with all. So a site's sum is
  * that of n independent draws, each of weight w, that hit with its share p of the span class: its
- * variance is the sum of w^2 (1 - p), and as n may be small, twice a mean w^2 more.
+ * variance is the sum of w^2 (1 - p), and as n may be small, three mean w^2 more.
  */
 void model__settle(struct model *m);
 /* What is known by the runtime's totals and has no sample yet. Its numbers are exact, its sites unknown. */
