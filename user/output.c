@@ -310,6 +310,9 @@ static void print_losses(const struct session *s, double seconds)
 		when[0] = '\0';
 	}
 	print_unmatched(c);
+	if (c->samples_seen && s->plan->heap_stats && !collect__has_totals(s->collect))
+		fprintf(stderr, "gotrace: the runtime's own totals could not be read to the end; samples "
+			"since then are taken as they are\n");
 	if (c->cut_depth || c->cut_read || c->cut_foreign)
 		fprintf(stderr, "gotrace: stacks cut short: %" PRIu64 " deeper than %d frames, %" PRIu64
 			" unreadable, %" PRIu64 " where they leave Go code\n", c->cut_depth,
