@@ -363,7 +363,8 @@ static void print_stats(const struct session *s, double seconds)
 		use.max_growths, use.delays, use.max_delays, use.stacks, use.max_stacks);
 	fprintf(stderr,
 		"gotrace: hits: %" PRIu64 " allocations, %" PRIu64 " samples, %" PRIu64
-		" stack copies, %" PRIu64 " begins of them, %" PRIu64 " of the collector, %" PRIu64 " left out, %" PRIu64
+		" stack copies, %" PRIu64 " begins of them, %" PRIu64
+		" of the collector, %" PRIu64 " left out, %" PRIu64
 		" of zero size, %" PRIu64 " walks repeated; by %s\n", c->seen,
 		c->samples_seen, c->growths_seen, c->growths_begun, c->gc_hits, c->left_out, c->zero,
 		c->retries, s->multi ? "uprobe_multi" : "perf events");

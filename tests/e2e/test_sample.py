@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""-a sample: totals against the target's own MemStats, shares of call sites against its own counts."""
+"""-a sample: totals against the target's own MemStats, shares of sites against its own counts."""
 import json
 import os
 import subprocess
@@ -21,7 +21,8 @@ class Run:
                  env=None, path=None):
         self.json = os.path.join(directory, "out.jsonl")
         gogc = "15" if workload == "gc" else "100"
-        child = lib.start([path or lib.build("samples", version), workload, str(megabytes)], bufsize=0,
+        command = [path or lib.build("samples", version), workload, str(megabytes)]
+        child = lib.start(command, bufsize=0,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           env=dict(os.environ, GOGC=gogc))
         lines = lib.Lines(child.stdout)

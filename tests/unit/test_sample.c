@@ -273,7 +273,7 @@ static double uniform(void)
 	return (double)(seed >> 11) / 9007199254740992.0;
 }
 
-/* In percent (one less for the few runs), how often the interval of a site with share p of n spans holds what is true. */
+/* In percent, how often the interval of a site with share p of n spans holds what is true. */
 static int coverage(int n, double p)
 {
 	const int runs = 2000;
@@ -317,6 +317,7 @@ static void test_coverage(void **state)
 		for (size_t k = 0; k < sizeof(ps) / sizeof(ps[0]); k++) {
 			int percent = coverage(ns[i], ps[k]);
 
+			/* One less: there are only so many runs. */
 			if (percent < 94)
 				fail_msg("%d spans, share %.2f: %d %%", ns[i], ps[k], percent);
 		}

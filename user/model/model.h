@@ -297,7 +297,8 @@ int model__add_sample(struct model *m, const struct model_sample *s);
 void model__add_lost_sample(struct model *m, uint32_t size_class, double class_bytes);
 /*
  * The runtime's own totals, MODEL_CLASS_TOTALS of them, cumulative, of the times that are sampled; NULL:
- * they are not known, or no more from the last time on. Each P may have one span of a class under way, which no total has: nprocs says how many Ps.
+ * they are not known, or no more from the last time on. Each P may have one span of a class under way,
+ * which no total has: nprocs says how many Ps.
  */
 void model__set_class_totals(struct model *m, const struct model_class_total *totals, int nprocs);
 /*

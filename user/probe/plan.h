@@ -90,7 +90,8 @@ int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan);
 
 /*
  * Plans the two probes that sample allocations: a P that has used up a span of small objects
- * (runtime.(*mcache).refill, or where that is inlined, nextFree, its only caller), and each large object (runtime.(*mcache).allocLarge). As above.
+ * (runtime.(*mcache).refill, or where that is inlined, nextFree, its only caller), and each large object
+ * (runtime.(*mcache).allocLarge). As above.
  *
  * Where the runtime's own totals by size class are not found, plan->missing says so.
  *
