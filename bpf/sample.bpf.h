@@ -37,6 +37,22 @@ static __always_inline void describe_large(struct pt_regs *ctx, struct sample *s
 }
 
 /*
+ * nextFree is called for each 64 objects of a span, and calls refill when the span has no room: is it
+ * such a call? A P without a span has emptymspan, of 0 objects, which has none either.
+ */
+static __always_inline bool is_refill(struct pt_regs *ctx)
+{
+	__u64 class = ctx->bx & 0xff, span = ctx->ax;
+	__u16 count = 0, nelems = 1;
+
+	if (class >= GT_SPAN_CLASSES || !read_ptr(&span, cfg.mcache_alloc + 8 * class) ||
+	    bpf_probe_read_user(&count, sizeof(count), (void *)(span + cfg.span_count)) ||
+	    bpf_probe_read_user(&nelems, sizeof(nelems), (void *)(span + cfg.span_nelems)))
+		return true;		/* it is told there that it cannot be read */
+	return count == nelems;
+}
+
+/*
  * The span that is given back. It is the mcache's own, so nobody else changes it. A P that has none of
  * the class yet, or none since the last collection, has runtime.emptymspan there, whose counts are 0.
  */
@@ -151,7 +167,8 @@ static __always_inline int sample_hit(struct pt_regs *ctx)
 	if (!cpu)
 		return 0;
 	if ((mode != GT_ALLOC_SAMPLE && mode != GT_ALLOC_CHECK) ||
-	    (cfg.sample_check && is_restart(ctx))) {
+	    (cfg.sample_check && is_restart(ctx)) ||
+	    (cfg.span_nelems && ctx->ip != cfg.large && !is_refill(ctx))) {
 		count(cpu->left_out, 1);
 		return 0;
 	}

@@ -310,6 +310,9 @@ static void print_losses(const struct session *s, double seconds)
 		when[0] = '\0';
 	}
 	print_unmatched(c);
+	if (c->samples_seen && s->plan->heap_stats && !collect__has_totals(s->collect))
+		fprintf(stderr, "gotrace: the runtime's own totals could not be read to the end; samples "
+			"since then are taken as they are\n");
 	if (c->cut_depth || c->cut_read || c->cut_foreign)
 		fprintf(stderr, "gotrace: stacks cut short: %" PRIu64 " deeper than %d frames, %" PRIu64
 			" unreadable, %" PRIu64 " where they leave Go code\n", c->cut_depth,
@@ -372,7 +375,8 @@ static void print_stats(const struct session *s, double seconds)
 		use.max_growths, use.delays, use.max_delays, use.stacks, use.max_stacks);
 	fprintf(stderr,
 		"gotrace: hits: %" PRIu64 " allocations, %" PRIu64 " samples, %" PRIu64
-		" stack copies, %" PRIu64 " begins of them, %" PRIu64 " of the collector, %" PRIu64 " left out, %" PRIu64
+		" stack copies, %" PRIu64 " begins of them, %" PRIu64
+		" of the collector, %" PRIu64 " left out, %" PRIu64
 		" of zero size, %" PRIu64 " walks repeated; by %s\n", c->seen,
 		c->samples_seen, c->growths_seen, c->growths_begun, c->gc_hits, c->left_out, c->zero,
 		c->retries, s->multi ? "uprobe_multi" : "perf events");

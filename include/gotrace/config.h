@@ -131,6 +131,8 @@ struct gt_config {
 	__gt_u32 mcache_alloc;		/* offset: spans by span class */
 	__gt_u32 span_count;		/* offset of mspan.allocCount; what is read with it follows there */
 	__gt_u32 span_has_before;	/* mspan.allocCountBeforeCache is there, from 1.19 on */
+	__gt_u32 span_nelems;		/* offset, where the probe is nextFree's; 0: it is refill's */
+	__gt_u32 pad2;
 	__gt_u16 class_size[GT_SIZE_CLASSES];
 };
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""-a sample: totals against the target's own MemStats, shares of call sites against its own counts."""
+"""-a sample: totals against the target's own MemStats, shares of sites against its own counts."""
 import json
 import os
 import subprocess
@@ -18,11 +18,12 @@ class Run:
     """One run of the samples target under gotrace: what it knows, and the json lines."""
 
     def __init__(self, directory, workload, version=lib.DEFAULT_GO, megabytes=200, options=(),
-                 env=None, gogc="100"):
+                 env=None, path=None, gogc="100"):
         self.json = os.path.join(directory, "out.jsonl")
         if workload == "gc":
             gogc = "15"
-        child = lib.start([lib.build("samples", version), workload, str(megabytes)], bufsize=0,
+        command = [path or lib.build("samples", version), workload, str(megabytes)]
+        child = lib.start(command, bufsize=0,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           env=dict(os.environ, GOGC=gogc))
         lines = lib.Lines(child.stdout)
@@ -157,6 +158,22 @@ def test_inspect():
             part = out.split("probes of -e alloc -a sample:")[1].split("probes of")[0]
             for word in ("(*mcache).refill", "(*mcache).allocLarge", "the runtime's own, at 0x"):
                 expect(word in part, f"{version} {mode}: no '{word}' in: {part}")
+
+
+def test_pgo():
+    """A profile-guided build that has dissolved refill into nextFree."""
+    with lib.workdir() as directory:
+        profile = os.path.join(directory, "cpu.pprof")
+        code, _, err = lib.run([lib.build("hot", "1.27"), profile, "4"])
+        equal((code, err), (0, ""), "profiled run")
+        path = lib.build("samples", "1.27", "pgo", [f"-pgo={profile}"])
+        for workload in ("random", "gc"):
+            run = Run(directory, workload, path=path)
+            run.check_totals()
+            run.check_shares()
+        _, plan, _ = lib.run([lib.GOTRACE, "inspect", path])
+        if "(*mcache).nextFree" not in plan:
+            raise lib.Skip("all is right, but with this profile the compiler has kept refill")
 
 
 def tests():

@@ -294,7 +294,7 @@ static inline void tiny_buildinfo(struct tiny *t, const char *version)
 
 static inline void tiny_build(struct tiny *t, int minor, bool pie)
 {
-	char version[16];
+	char version[32];
 	size_t off[5];
 
 	memset(t, 0, sizeof(*t));

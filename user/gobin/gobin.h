@@ -110,6 +110,7 @@ struct gobin_runtime {
 	 */
 	uint16_t span_count;
 	bool span_has_before;
+	uint16_t span_nelems;		/* mspan.nelems; its low 16 bits are all that are ever used */
 	/* runtime.consistentHeapStats: three heapStatsDelta of so many bytes, and in each of them */
 	uint16_t stats_size;
 	/* tinyAllocCount; largeAlloc, largeAllocCount and smallAllocCount[68] follow it */

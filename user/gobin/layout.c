@@ -61,14 +61,15 @@ static const struct layout layouts[] = {
 	.g_m = 48, .m_curg = (curg), .m_p = (p), .p_mcache = (mcache), .mcache_tiny = (tiny),      \
 	.g_stack = 0, .g_sched_sp = 56, .g_sched_pc = 64, .g_sched_bp = (bp), .g_goid = (id),      \
 	.g_startpc = (start)
-#define SPANS(alloc, count, before, size, tiny_count)                                              \
+#define SPANS(alloc, count, before, nelems, size, tiny_count)                                      \
 	.mcache_alloc = (alloc), .span_count = (count), .span_has_before = (before),               \
-	.stats_size = (size), .stats_tiny = (tiny_count)
-#define SPANS_1_18  SPANS(40, 96, false, 1176, 48)
-#define SPANS_1_19  SPANS(40, 96, true, 1176, 48)
-#define SPANS_1_21  SPANS(40, 104, true, 1176, 48)
-#define SPANS_1_24  SPANS(48, 96, true, 1176, 48)
-#define SPANS_1_25  SPANS(48, 96, true, 1168, 40)
+	.span_nelems = (nelems), .stats_size = (size), .stats_tiny = (tiny_count)
+#define SPANS_1_18  SPANS(40, 96, false, 56, 1176, 48)
+#define SPANS_1_19  SPANS(40, 96, true, 56, 1176, 48)
+#define SPANS_1_21  SPANS(40, 104, true, 56, 1176, 48)
+#define SPANS_1_22  SPANS(40, 96, true, 50, 1176, 48)
+#define SPANS_1_24  SPANS(48, 96, true, 50, 1176, 48)
+#define SPANS_1_25  SPANS(48, 96, true, 50, 1168, 40)
 #define FIELDS_1_18 FIELDS(192, 208, 64, 16, 104, 152, 312)
 #define FIELDS_1_21 FIELDS(192, 208, 64, 16, 104, 152, 296)
 #define FIELDS_1_23 FIELDS(192, 208, 56, 16, 104, 160, 304)
@@ -85,9 +86,9 @@ static const struct gobin_runtime runtimes[] = {
 		 .p_assist_time = 4624, .m_preemptoff = 248 },
 	[21] = { FIELDS_1_21, SPANS_1_21, NO_HEADERS,
 		 .p_assist_time = 4632, .switch_has_frame = true },
-	[22] = { FIELDS_1_21, SPANS_1_19, HEADERS,
+	[22] = { FIELDS_1_21, SPANS_1_22, HEADERS,
 		 .p_assist_time = 4664, .switch_has_frame = true },
-	[23] = { FIELDS_1_23, SPANS_1_19, HEADERS,
+	[23] = { FIELDS_1_23, SPANS_1_22, HEADERS,
 		 .p_assist_time = 4640, .switch_has_frame = true },
 	[24] = { FIELDS_1_24, SPANS_1_24, HEADERS,
 		 .p_assist_time = 4640, .switch_has_frame = true },
@@ -121,7 +122,7 @@ void gobin_runtime_fill(struct gobin *gb)
 	gb->runtime = runtimes[gb->info.minor];
 	/* The experiment could be switched off in 1.22 only (mbitmap_noallocheaders.go). */
 	if (gb->info.minor == 22 && strstr(gb->version, "noallocheaders"))
-		gb->runtime = (struct gobin_runtime){ FIELDS_1_21, SPANS_1_19, NO_HEADERS,
+		gb->runtime = (struct gobin_runtime){ FIELDS_1_21, SPANS_1_22, NO_HEADERS,
 						     .p_assist_time = 4664,
 						     .switch_has_frame = true };
 }

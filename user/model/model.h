@@ -301,7 +301,8 @@ int model__add_sample(struct model *m, const struct model_sample *s);
 void model__add_lost_sample(struct model *m, uint32_t size_class, double class_bytes);
 /*
  * The runtime's own totals, MODEL_CLASS_TOTALS of them, cumulative, of the times that are sampled; NULL:
- * they are not known, or no more from the last time on. Each P may have one span of a class under way, which no total has: nprocs says how many Ps.
+ * they are not known, or no more from the last time on. Each P may have one span of a class under way,
+ * which no total has: nprocs says how many Ps.
  */
 void model__set_class_totals(struct model *m, const struct model_class_total *totals, int nprocs);
 /*
@@ -311,7 +312,7 @@ void model__set_class_totals(struct model *m, const struct model_class_total *to
  *
  * Of the objects of a span the site that needed the next one is charged with all. So a site's sum is
  * that of n independent draws, each of weight w, that hit with its share p of the span class: its
- * variance is the sum of w^2 (1 - p), and as n may be small, twice a mean w^2 more.
+ * variance is the sum of w^2 (1 - p), and as n may be small, three mean w^2 more.
  */
 void model__settle(struct model *m);
 /*

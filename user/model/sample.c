@@ -13,7 +13,7 @@
 #define TINY_SPAN_CLASS 5
 
 /* So much of a mean square is added to each site's variance, for sites of few samples. */
-#define FEW 2.0
+#define FEW 3.0
 
 static uint32_t size_class(const struct model_alloc *a)
 {

@@ -170,24 +170,30 @@ static bool has_point(const struct probe_plan *plan, const char *name)
 	return false;
 }
 
-bool plan__is_inlined(const struct gobin *gb, const char *const *callees, int n, const char *caller)
+unsigned int plan__copies(const struct gobin *gb, const char *const *callees, int n,
+			  const struct gobin_func *caller)
 {
 	struct gobin_frame frames[16];
-	struct gobin_func f;
-	uint64_t end;
+	uint64_t end = caller->end - caller->entry > CALLER_MAX ? caller->entry + CALLER_MAX :
+								  caller->end;
+	unsigned int found = 0;
 	int nframes;
 
-	if (gobin__func_by_name(gb, caller, &f))
-		return false;
-	end = f.end - f.entry > CALLER_MAX ? f.entry + CALLER_MAX : f.end;
-	for (uint64_t pc = f.entry; pc < end; pc = gobin__expand_end(gb, pc)) {
+	for (uint64_t pc = caller->entry; pc < end; pc = gobin__expand_end(gb, pc)) {
 		nframes = gobin__expand(gb, pc, frames, 16);
 		for (int i = 0; i < nframes - 1; i++)
 			for (int j = 0; j < n; j++)
 				if (!strcmp(frames[i].func, callees[j]))
-					return true;
+					found |= 1u << (j < 31 ? j : 31);
 	}
-	return false;
+	return found;
+}
+
+bool plan__is_inlined(const struct gobin *gb, const char *const *callees, int n, const char *caller)
+{
+	struct gobin_func f;
+
+	return !gobin__func_by_name(gb, caller, &f) && plan__copies(gb, callees, n, &f);
 }
 
 /* One probe for everything: up to Go 1.23, and where a profile-guided build has mixed the leaves. */
@@ -283,7 +289,7 @@ int plan__begin(const struct gobin *gb, struct probe_plan *plan)
 	plan->caller_start = plan->caller_end = 0;
 	plan->copy_gp = 0;
 	plan->large = plan->heap_stats = 0;
-	plan->sample_check = false;
+	plan->sample_check = plan->sample_next_free = false;
 	plan->why[0] = plan->missing[0] = '\0';
 	memset(&plan->globals, 0, sizeof(plan->globals));
 	/* Then the version is a lower bound, and the runtime's layout that of another Go perhaps. */
@@ -374,6 +380,7 @@ int probe_plan__add(struct probe_plan *plan, const struct probe_plan *group)
 		plan->large = group->large;
 		plan->heap_stats = group->heap_stats;
 		plan->sample_check = group->sample_check;
+		plan->sample_next_free = group->sample_next_free;
 	}
 	if (group->globals.cycles)
 		plan->globals = group->globals;

@@ -70,6 +70,7 @@ struct probe_plan {
 	uint64_t large;			/* of PROBE_SAMPLE: address in the file of allocLarge's probe */
 	/* runtime.memstats.heapStats: the runtime's own totals, by which samples are scaled; 0: none */
 	uint64_t heap_stats;
+	bool sample_next_free;		/* the other one is nextFree's, of which some calls are refill's */
 	bool sample_check;		/* its two probes are on the stack check's jump */
 	struct probe_globals globals;
 	char why[PROBE_WHY_MAX];	/* why there is no plan; "" if there is one */
@@ -89,7 +90,8 @@ int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan);
 
 /*
  * Plans the two probes that sample allocations: a P that has used up a span of small objects
- * (runtime.(*mcache).refill), and each large object (runtime.(*mcache).allocLarge). As above.
+ * (runtime.(*mcache).refill, or where that is inlined, nextFree, its only caller), and each large object
+ * (runtime.(*mcache).allocLarge). As above.
  *
  * Where the runtime's own totals by size class are not found, plan->missing says so.
  *

@@ -24,6 +24,12 @@ int plan__begin_point(struct probe_plan *plan, const struct gobin *gb, const str
 int plan__place(const struct gobin *gb, struct probe_point *p, uint32_t offset);
 
 /*
+ * Which of n callees has the compiler inlined into caller? A bit for each, the last for all from 31 on.
+ */
+unsigned int plan__copies(const struct gobin *gb, const char *const *callees, int n,
+			  const struct gobin_func *caller);
+
+/*
  * Has the compiler inlined one of n callees into caller? Profile-guided builds do that; a probe on the
  * callee then misses the copies.
  */

@@ -352,8 +352,8 @@ static int print_stacks(struct text *t)
 			report__add(&more, &table.rows[i].sum);
 	}
 	if (table.nrows > shown)
-		report_print__f(&t->out, "%5.1f %%  %s  %" PRIu64 " objects in %zu more\n",
-				percent(t, &more),
+		report_print__f(&t->out, "%5.1f %%  %s%s  %" PRIu64 " objects in %zu more\n",
+				percent(t, &more), more.est.class_bytes > 0 ? "~" : "",
 				report_print__bytes(more.class_bytes, buf), more.objects,
 				table.nrows - shown);
 	return t->out.err;
