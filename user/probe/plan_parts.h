@@ -16,6 +16,8 @@ struct probe_point *plan__new_point(struct probe_plan *plan, const struct gobin 
 				    size_t *len);
 /* Puts the point at offset of its function. 0 or -ENOTSUP. */
 int plan__place(const struct gobin *gb, struct probe_point *p, uint32_t offset);
+/* Where of a site the probe is best put on this kernel, as *offset, and how it is then reached. */
+enum probe_trap plan__choose(const struct probe_site *site, uint64_t entry, uint32_t *offset);
 
 /*
  * Has the compiler inlined one of n callees into caller? Profile-guided builds do that; a probe on the
