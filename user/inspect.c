@@ -82,10 +82,10 @@ static void print_plan(const struct probe_plan *plan, const char *event, bool ve
 		if (p->why[0])
 			printf("  %-40s refused: %s\n", p->func, p->why);
 		else
-			printf("  %-40s +0x%-3" PRIx64 " offset 0x%-8" PRIx64 " %s%s\n", p->func,
-			       p->vaddr - p->entry, p->offset,
+			printf("  %-40s +0x%-3" PRIx64 " offset 0x%-8" PRIx64 " %s%s; %s\n",
+			       p->func, p->vaddr - p->entry, p->offset,
 			       p->prog == PROBE_GC ? event_name(p->site.event) : site_names[p->prog],
-			       cond_name(p->site.cond));
+			       cond_name(p->site.cond), probe_trap__name(p->trap));
 		if (verbose || p->why[0])
 			print_bytes(p);
 	}

@@ -62,7 +62,10 @@ static void print_points(const struct probe_plan *plan)
 			p->func, p->why[0] ? 0 : p->vaddr - p->entry, p->offset);
 		for (uint32_t j = 0; j < p->nbytes; j++)
 			fprintf(stderr, " %02x", p->bytes[j]);
-		fprintf(stderr, "%s%s\n", p->why[0] ? ": refused: " : "", p->why);
+		if (p->why[0])
+			fprintf(stderr, ": refused: %s\n", p->why);
+		else
+			fprintf(stderr, ": %s\n", probe_trap__name(p->trap));
 	}
 }
 
@@ -195,9 +198,23 @@ static int find_bias(struct session *s)
 
 /*
  * Is the code in memory the code that was decoded? Where another tracer's breakpoint stands on an
- * instruction, its first byte is an int3, and the kernel lets both be. 0, -EBADMSG or the error of a
- * failed read.
+ * instruction, its first byte is an int3, and where it stands on a nop, that may be a call; the kernel lets
+ * both be.
  */
+static bool is_same_code(const uint8_t *now, const uint8_t *code, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (now[i] == code[i] || now[i] == 0xcc)
+			continue;
+		if (now[i] != 0xe8 || n - i < PROBE_NOP_SIZE ||
+		    memcmp(code + i, probe_site_nop, PROBE_NOP_SIZE))
+			return false;
+		i += PROBE_NOP_SIZE - 1;
+	}
+	return true;
+}
+
+/* The same for a whole function. 0, -EBADMSG or the error of a failed read. */
 static int check_point(const struct session *s, const struct probe_point *p)
 {
 	const uint8_t *code;
@@ -214,9 +231,8 @@ static int check_point(const struct session *s, const struct probe_point *p)
 		err = target__read(s->target, p->entry + done + s->bias, now, n);
 		if (err)
 			return err;
-		for (uint32_t i = 0; i < n; i++)
-			if (now[i] != code[i] && now[i] != 0xcc)
-				return -EBADMSG;
+		if (!is_same_code(now, code, n))
+			return -EBADMSG;
 	}
 	return 0;
 }

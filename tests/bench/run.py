@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a probe on each allocation costs: gotrace, the floor, and bpftrace, in one run.
 
-usage: tests/bench/run.py [--rounds N] [--json FILE] [--only alloc|tax]
+usage: tests/bench/run.py [--rounds N] [--json FILE] [--only alloc|curve|hot|tax]
 
 One target allocates 32-byte objects without end and times itself. Round by round it is left alone,
 given an empty BPF program at gotrace's own sites (the floor), gotrace, and bpftrace's one-liner at
 the function's entry. Printed are medians over the rounds and their ratios; the raw figures go to a
-JSON file. Then what -e stack,gc costs a program as a whole (tax.py). Nothing here passes or fails:
+JSON file. Then what a hit's program takes (hot.py), what watching allocations costs by their rate
+(curve.py), and what -e stack,gc costs a program as a whole (tax.py). Nothing here passes or fails:
 a timing is not a test.
 """
 import argparse
@@ -21,92 +22,11 @@ import subprocess
 import sys
 import time
 
+import curve
+import hot
 import tax
-
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-OUT = os.path.join(TOP, ".output", "bench")
-GOTRACE = os.path.join(TOP, "gotrace")
-FLOOR = os.path.join(OUT, "floor")
-SETTLE = 0.3        # s after a tool is attached before its figures count
-SETTLE_SLOW = 1.5   # of a tool that makes the batch it interrupts last that long
-WINDOW = 0.8        # s that are measured
-# bpftrace attaches through tracefs, which may not be mounted: it gets one of its own.
-WITH_TRACEFS = 'mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"'
-ONE_LINER = 'uprobe:%s:runtime.mallocgc { @[ustack] = sum(reg("ax")); }'
-
-
-def monotonic_ns():
-    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-
-
-class Target:
-    """The allocating program: lines "ns TIME COST COUNT" go to a file that is read back."""
-
-    def __init__(self, binary, *args):
-        self.path = os.path.join(OUT, "target.txt")
-        with open(self.path, "w", encoding="ascii") as out:
-            self.process = subprocess.Popen([binary, "-run", "10m", "-batch", "1ms", *args],
-                                            stdout=out)
-        self.pid = self.process.pid
-        time.sleep(0.5)
-
-    def batches(self, start, end):
-        """(cost, count) of the batches that began between start and end."""
-        found = []
-        with open(self.path, encoding="ascii") as lines:
-            for line in lines:
-                words = line.split()
-                if len(words) == 4 and words[0] == "ns" and start <= int(words[1]) < end:
-                    found.append((float(words[2]), int(words[3])))
-        return found
-
-    def cost(self, start, end):
-        """Median ns per allocation, or None if nothing was measured."""
-        costs = [cost for cost, _ in self.batches(start, end)]
-        return statistics.median(costs) if costs else None
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-
-
-def window(target, settle=SETTLE):
-    time.sleep(settle)
-    start = monotonic_ns()
-    time.sleep(WINDOW)
-    return target.cost(start, monotonic_ns())
-
-
-def wait_for(stream, text, timeout=60):
-    """Reads lines until one has text in it."""
-    end = time.time() + timeout
-    while time.time() < end:
-        line = stream.readline()
-        if text in line:
-            return True
-        if not line:
-            return False
-    return False
-
-
-def with_tool(target, command, stream, ready, settle=SETTLE):
-    """Cost while command runs, which says that it is attached by a line with ready in it."""
-    pipes = {stream: subprocess.PIPE}
-    other = "stdout" if stream == "stderr" else "stderr"
-    with open(os.path.join(OUT, "tool.log"), "w", encoding="utf-8") as log:
-        tool = subprocess.Popen(command, text=True, **pipes, **{other: log})
-        try:
-            if not wait_for(getattr(tool, stream), ready):
-                return None
-            return window(target, settle)
-        finally:
-            tool.send_signal(signal.SIGINT)
-            try:
-                tool.wait(30)
-            except subprocess.TimeoutExpired:
-                tool.kill()
-                tool.wait()
-
+from common import FLOOR, GOTRACE, OUT, SETTLE_SLOW, Target, command_of_bpftrace, wait_for
+from common import window, with_tool
 
 def measure(target, tool):
     if tool == "untraced":
@@ -117,11 +37,7 @@ def measure(target, tool):
         command = [GOTRACE, "-p", str(target.pid), "-a", "exact", "--force",
                    "-o", os.path.join(OUT, "out.folded")]
         return with_tool(target, command, "stderr", "tracing pid")
-    program = ONE_LINER % os.path.realpath(f"/proc/{target.pid}/exe")
-    command = ["bpftrace", "-B", "line", "-p", str(target.pid), "-e", program]
-    if not os.path.exists("/sys/kernel/tracing/uprobe_events"):
-        command = ["unshare", "--mount", "sh", "-c", WITH_TRACEFS, "sh", *command]
-    return with_tool(target, command, "stdout", "Attaching", SETTLE_SLOW)
+    return with_tool(target, command_of_bpftrace(target.pid), "stdout", "Attaching", SETTLE_SLOW)
 
 
 def compare(binary, rounds, *args):
@@ -241,15 +157,16 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--json", default=os.path.join(OUT, "bench.json"))
-    options.add_argument("--only", choices=("alloc", "tax"))
+    options.add_argument("--only", choices=("alloc", "curve", "hot", "tax"))
     args = options.parse_args()
     if os.geteuid():
         os.execvp("sudo", ["sudo", sys.executable, os.path.realpath(__file__), *sys.argv[1:]])
     raw = {"cpus": os.cpu_count(), "kernel": os.uname().release}
-    if args.only != "tax":
+    if args.only in (None, "alloc"):
         allocations(args.rounds, raw)
-    if args.only != "alloc":
-        raw["tax"] = tax.measure(args.rounds)
+    for part, module in (("hot", hot), ("curve", curve), ("tax", tax)):
+        if args.only in (None, part):
+            raw[part] = module.measure(args.rounds)
     with open(args.json, "w", encoding="ascii") as out:
         json.dump(raw, out, indent=1)
     print(f"\nraw figures: {os.path.relpath(args.json)}")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Builds the targets of the benchmarks and runs them. bpftrace, the peer, is used if it is there.
-# usage: tests/bench/run.sh [--rounds N] [--json FILE] [--only alloc|tax]
+# usage: tests/bench/run.sh [--rounds N] [--json FILE] [--only alloc|curve|hot|tax]
 set -eu
 cd "$(dirname "$0")/../.."
 export PATH=$PATH:/usr/local/go/bin
@@ -17,6 +17,7 @@ build() {
 }
 
 build tests/targets/alloc "$out/alloc"
+build tests/targets/curve "$out/curve"
 build tests/targets/gc "$out/gc"
 build tests/targets/natsload "$out/natsload"
 

@@ -81,6 +81,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	expect(site.offset < size, "a site outside the code");
+	if (site.nop != PROBE_NO_NOP)
+		expect(site.kind == PROBE_SITE_PUSH && site.nop + PROBE_NOP_SIZE == site.offset &&
+		       !memcmp(data + site.nop, "\x0f\x1f\x44\0", PROBE_NOP_SIZE),
+		       "a nop that is none, or not in front of the push");
 	p = data + site.offset;
 	if (site.kind == PROBE_SITE_PUSH)
 		expect(*p == 0x55, "a push site that is no push %rbp");

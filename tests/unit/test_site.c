@@ -62,6 +62,68 @@ static const struct prologue bad[] = {
 	    0x10, 0x76, 0x2a }, 15, 0, 0 },
 };
 
+/* A 5-byte nop right in front of the push is a site as good, and nowhere else. */
+static const struct {
+	const char *what;
+	uint8_t code[32];
+	size_t len;
+	uint32_t offset, nop;
+} nops[] = {
+	{ "check, nop, push",
+	  { 0x49, 0x3b, 0x66, 0x10, 0x76, 0x2a, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x55, 0x48, 0x89, 0xe5 }, 15,
+	  11, 6 },
+	{ "nosplit: nop, push", { 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x55, 0x48, 0x89, 0xe5 }, 9, 5, 0 },
+	{ "check, push, nop: the frame is made",
+	  { 0x49, 0x3b, 0x66, 0x10, 0x76, 0x2a, 0x55, 0x0f, 0x1f, 0x44, 0x00, 0x00 }, 12, 6, PROBE_NO_NOP },
+	{ "check, another nop, push",
+	  { 0x49, 0x3b, 0x66, 0x10, 0x76, 0x2a, 0x0f, 0x1f, 0x40, 0x00, 0x55 }, 11, 4, PROBE_NO_NOP },
+	{ "check, two nops, push",
+	  { 0x49, 0x3b, 0x66, 0x10, 0x76, 0x2a, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x0f, 0x1f, 0x44, 0x00, 0x00,
+	    0x55 }, 17, 4, PROBE_NO_NOP },
+	{ "check, nop, no push: a function of Go 1.20 or earlier",
+	  { 0x49, 0x3b, 0x66, 0x10, 0x76, 0x2a, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x48, 0x83, 0xec, 0x78 }, 15,
+	  4, PROBE_NO_NOP },
+	{ "check, nop, cut off",
+	  { 0x49, 0x3b, 0x66, 0x10, 0x76, 0x2a, 0x0f, 0x1f, 0x44, 0x00, 0x00 }, 11, 4, PROBE_NO_NOP },
+};
+
+static void test_nops(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(nops) / sizeof(nops[0]); i++) {
+		struct probe_site site = { 0 };
+		char why[PROBE_WHY_MAX] = "";
+
+		print_message("%s\n", nops[i].what);
+		assert_int_equal(
+			probe_site__find(nops[i].code, nops[i].len, ENTRY, &site, why), 0);
+		assert_int_equal(site.offset, nops[i].offset);
+		assert_int_equal(site.nop, nops[i].nop);
+		assert_int_equal(site.kind, nops[i].code[site.offset] == 0x55 ? PROBE_SITE_PUSH
+									     : PROBE_SITE_CHECK);
+	}
+}
+
+/* From which kernels on a nop is the best of places, and on which address of a page it is not. */
+static void test_traps(void **state)
+{
+	(void)state;
+	assert_true(probe_site__nop_is_call("6.18.0"));
+	assert_true(probe_site__nop_is_call("6.19-rc1"));
+	assert_true(probe_site__nop_is_call("7.0.1-arch1-1"));
+	assert_false(probe_site__nop_is_call("6.17.13-amd64"));
+	assert_false(probe_site__nop_is_call("5.19.0"));
+	assert_false(probe_site__nop_is_call(""));
+	assert_false(probe_site__nop_is_call("six"));
+	assert_int_equal(probe_site__nop_trap(0x401000), PROBE_TRAP_CALL);
+	assert_int_equal(probe_site__nop_trap(0x401ffb), PROBE_TRAP_CALL);
+	assert_int_equal(probe_site__nop_trap(0x401ffc), PROBE_TRAP_EMULATED);
+	assert_int_equal(probe_site__nop_trap(0x401fff), PROBE_TRAP_EMULATED);
+	assert_string_equal(probe_trap__name(PROBE_TRAP_CALL), "nop, call");
+	assert_string_equal(probe_trap__name(PROBE_TRAP_EMULATED), "emulated");
+	assert_string_equal(probe_trap__name(PROBE_TRAP_STEPPED), "single-stepped");
+}
+
 static void test_good(void **state)
 {
 	(void)state;
@@ -74,6 +136,7 @@ static void test_good(void **state)
 			probe_site__find(good[i].code, good[i].len, ENTRY, &site, why), 0);
 		assert_int_equal(site.kind, good[i].kind);
 		assert_int_equal(site.offset, good[i].offset);
+		assert_int_equal(site.nop, PROBE_NO_NOP);
 	}
 }
 
@@ -139,6 +202,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_nops),
+		cmocka_unit_test(test_traps),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_changed),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "probe/flow.h"
 #include "probe/plan_parts.h"
@@ -82,6 +83,7 @@ struct probe_point *plan__new_point(struct probe_plan *plan, const struct gobin 
 	memset(p, 0, sizeof(*p));
 	snprintf(p->func, sizeof(p->func), "%s", func->name);
 	p->entry = func->entry;
+	p->trap = PROBE_TRAP_EMULATED;
 	*code = code_of(gb, func, len);
 	if (!*code) {
 		snprintf(p->why, sizeof(p->why), "its code is not in the file");
@@ -102,11 +104,23 @@ int plan__place(const struct gobin *gb, struct probe_point *p, uint32_t offset)
 	return 0;
 }
 
+enum probe_trap plan__choose(const struct probe_site *site, uint64_t entry, uint32_t *offset)
+{
+	struct utsname kernel;
+
+	*offset = site->offset;
+	if (site->nop == PROBE_NO_NOP || uname(&kernel) || !probe_site__nop_is_call(kernel.release))
+		return PROBE_TRAP_EMULATED;
+	*offset = site->nop;
+	return probe_site__nop_trap(entry + site->nop);
+}
+
 int plan__begin_point(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
 		      enum probe_prog push, enum probe_prog check, enum probe_site_kind *kind)
 {
 	struct probe_site site = { 0 };
 	const uint8_t *code;
+	uint32_t offset;
 	size_t len = 0;
 	struct probe_point *p = plan__new_point(plan, gb, func, &code, &len);
 
@@ -119,7 +133,8 @@ int plan__begin_point(struct probe_plan *plan, const struct gobin *gb, const str
 	p->proven = site.offset + 1;
 	if (kind)
 		*kind = site.kind;
-	return plan__place(gb, p, site.offset);
+	p->trap = plan__choose(&site, func->entry, &offset);
+	return plan__place(gb, p, offset);
 }
 
 /*

@@ -52,6 +52,7 @@ struct probe_point {
 	uint32_t nbytes;
 	struct gt_site site;		/* of PROBE_GC; without its address */
 	enum probe_part part;
+	enum probe_trap trap;
 	uint32_t proven;		/* bytes from the entry on that must be in memory as in the file */
 	char why[PROBE_WHY_MAX];	/* not "": refused, and why */
 };

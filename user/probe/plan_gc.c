@@ -53,7 +53,7 @@ static const char *find(const struct gobin *gb, const struct part *part, struct 
 
 /* A point of the collector's program at offset of func; proven bytes must be in memory as in the file. */
 static int add_site(struct probe_plan *plan, const struct gobin *gb, const struct gobin_func *func,
-		    uint32_t offset, struct gt_site site, uint32_t proven)
+		    uint32_t offset, struct gt_site site, enum probe_trap trap, uint32_t proven)
 {
 	const uint8_t *code;
 	size_t len = 0;
@@ -63,6 +63,7 @@ static int add_site(struct probe_plan *plan, const struct gobin *gb, const struc
 		return -ENOTSUP;
 	p->prog = PROBE_GC;
 	p->site = site;
+	p->trap = trap;
 	p->proven = proven;
 	if (plan__place(gb, p, offset))
 		return -ENOTSUP;
@@ -93,15 +94,18 @@ static int add_begin(struct probe_plan *plan, const struct gobin *gb, const stru
 {
 	struct gt_site at = { .event = event };
 	struct probe_site site = { 0 };
+	enum probe_trap trap;
+	uint32_t offset;
 	size_t len;
 	const uint8_t *code = code_of(gb, func, &len, why);
 
 	if (!code || probe_site__find(code, len, func->entry, &site, why))
 		return -ENOTSUP;
+	trap = plan__choose(&site, func->entry, &offset);
 	/* The stack check's jump, taken, leads to a new start; its condition is below or equal, 6. */
 	if (site.kind == PROBE_SITE_CHECK)
 		at.cond = GT_COND_NOT_TAKEN | 6;
-	return add_site(plan, gb, func, site.offset, at, site.offset + 1);
+	return add_site(plan, gb, func, offset, at, trap, site.offset + 1);
 }
 
 /* A part's begin and its ends. */
@@ -119,12 +123,13 @@ static int add_span(struct probe_plan *plan, const struct gobin *gb, const struc
 	if (!part->begin)
 		err = 0;
 	else
-		err = span.begin ? add_site(plan, gb, func, span.begin, begin, span.size)
+		err = span.begin ? add_site(plan, gb, func, span.begin, begin, PROBE_TRAP_EMULATED,
+					    span.size)
 				 : add_begin(plan, gb, func, part->begin, why);
 	for (int i = 0; i < span.nends && !err; i++) {
 		const struct gt_site end = { .event = part->end, .cond = span.ends[i].cond };
 
-		err = add_site(plan, gb, func, span.ends[i].offset, end, span.size);
+		err = add_site(plan, gb, func, span.ends[i].offset, end, PROBE_TRAP_EMULATED, span.size);
 	}
 	return err;
 }
@@ -149,13 +154,13 @@ static int add_result(struct probe_plan *plan, const struct gobin *gb, const str
 	for (int i = 0; i < n && known && !err; i++) {
 		at.cond = exits[i].cond;
 		at.result = (int16_t)exits[i].result;
-		err = add_site(plan, gb, func, exits[i].offset, at, size);
+		err = add_site(plan, gb, func, exits[i].offset, at, PROBE_TRAP_EMULATED, size);
 	}
 	if (!code || known)
 		return code ? err : -ENOTSUP;
 	n = probe_flow__returns(code, len, returns, PROBE_FLOW_ENDS, &size, why);
 	for (int i = 0; i < n && !err; i++)
-		err = add_site(plan, gb, func, returns[i], at, size);
+		err = add_site(plan, gb, func, returns[i], at, PROBE_TRAP_STEPPED, size);
 	return n < 0 ? -ENOTSUP : err;
 }
 
@@ -213,8 +218,8 @@ static void add_sweep(const struct gobin *gb, struct probe_plan *plan)
 	} else {
 		code = code_of(gb, &f, &len, why);
 		if (code && !probe_flow__call(code, len, f.entry, sweepone.entry, &call, why) &&
-		    !add_site(plan, gb, &f, call.offset, begin, call.size))
-			err = add_site(plan, gb, &f, call.after, end, call.size);
+		    !add_site(plan, gb, &f, call.offset, begin, PROBE_TRAP_EMULATED, call.size))
+			err = add_site(plan, gb, &f, call.after, end, PROBE_TRAP_EMULATED, call.size);
 	}
 	if (err)
 		leave_out(plan, n, "sweeping", why);

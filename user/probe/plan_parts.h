@@ -22,6 +22,8 @@ int plan__begin_point(struct probe_plan *plan, const struct gobin *gb, const str
 		      enum probe_prog push, enum probe_prog check, enum probe_site_kind *kind);
 /* Puts the point at offset of its function. 0 or -ENOTSUP. */
 int plan__place(const struct gobin *gb, struct probe_point *p, uint32_t offset);
+/* Where of a site the probe is best put on this kernel, as *offset, and how it is then reached. */
+enum probe_trap plan__choose(const struct probe_site *site, uint64_t entry, uint32_t *offset);
 
 /*
  * Which of n callees has the compiler inlined into caller? A bit for each, the last for all from 31 on.

@@ -5,6 +5,7 @@
  *	[lea -N(%rsp),%r12]		frames over 128 bytes compare a lowered stack pointer
  *	cmp  0x10(%r14),%rsp (or %r12)	g.stackguard0; 0x18 in functions of the system stack
  *	jbe  morestack
+ *	[nopl 0(%rax,%rax,1)]		5 bytes; Go puts none there, who builds with a patched one may
  *	push %rbp			Go 1.21 and later
  */
 #include <capstone/capstone.h>
@@ -42,6 +43,13 @@ static bool is_push_rbp(const cs_insn *insn)
 
 	return insn->id == X86_INS_PUSH && insn->size == 1 && x86->op_count == 1 &&
 	       x86->operands[0].type == X86_OP_REG && x86->operands[0].reg == X86_REG_RBP;
+}
+
+const uint8_t probe_site_nop[PROBE_NOP_SIZE] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
+
+static bool is_nop(const cs_insn *insn)
+{
+	return insn->size == PROBE_NOP_SIZE && !memcmp(insn->bytes, probe_site_nop, PROBE_NOP_SIZE);
 }
 
 /* lea -N(%rsp),%r12 */
@@ -91,16 +99,34 @@ static int refuse(char *why, const struct decoder *d, bool decoded, const char *
 	return -EINVAL;
 }
 
+/*
+ * Is the instruction just decoded push %rbp, or a nop in front of one? Then that is the site. ok: one was
+ * decoded; false if there is none behind the nop.
+ */
+static bool find_push(struct decoder *d, uint64_t entry, bool *ok, struct probe_site *site)
+{
+	uint32_t nop = PROBE_NO_NOP;
+
+	if (*ok && is_nop(d->insn)) {
+		nop = (uint32_t)(d->insn->address - entry);
+		*ok = next(d);
+	}
+	if (!*ok || !is_push_rbp(d->insn))
+		return false;
+	site->kind = PROBE_SITE_PUSH;
+	site->offset = (uint32_t)(d->insn->address - entry);
+	site->nop = nop;
+	return true;
+}
+
 static int find(struct decoder *d, uint64_t entry, struct probe_site *site, char *why)
 {
 	x86_reg compared = X86_REG_RSP;
 	bool ok = next(d);
 
-	if (ok && is_push_rbp(d->insn)) {
-		site->kind = PROBE_SITE_PUSH;
-		site->offset = 0;
+	site->nop = PROBE_NO_NOP;
+	if (find_push(d, entry, &ok, site))
 		return 0;
-	}
 	if (ok && is_lowered_sp(d->insn)) {
 		compared = X86_REG_R12;
 		ok = next(d);
@@ -112,11 +138,35 @@ static int find(struct decoder *d, uint64_t entry, struct probe_site *site, char
 		return refuse(why, d, ok, "the stack check's jbe");
 	site->kind = PROBE_SITE_CHECK;
 	site->offset = (uint32_t)(d->insn->address - entry);
-	if (next(d) && is_push_rbp(d->insn)) {
-		site->kind = PROBE_SITE_PUSH;
-		site->offset = (uint32_t)(d->insn->address - entry);
-	}
+	ok = next(d);
+	find_push(d, entry, &ok, site);
 	return 0;
+}
+
+const char *probe_trap__name(enum probe_trap trap)
+{
+	static const char *const names[] = {
+		[PROBE_TRAP_CALL] = "nop, call",
+		[PROBE_TRAP_EMULATED] = "emulated",
+		[PROBE_TRAP_STEPPED] = "single-stepped",
+	};
+
+	return names[trap];
+}
+
+bool probe_site__nop_is_call(const char *release)
+{
+	unsigned int major, minor;
+
+	return sscanf(release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 18));
+}
+
+enum probe_trap probe_site__nop_trap(uint64_t addr)
+{
+	const uint64_t page = 4096;
+
+	return addr % page <= page - PROBE_NOP_SIZE ? PROBE_TRAP_CALL : PROBE_TRAP_EMULATED;
 }
 
 int probe_site__find(const uint8_t *code, size_t len, uint64_t entry, struct probe_site *site,

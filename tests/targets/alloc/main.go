@@ -2,15 +2,19 @@
 
 // Alloc allocates 32-byte objects in a loop and prints what each took: a line
 // "ns TIME COST COUNT" for every batch, TIME on the monotonic clock in ns, COST
-// in ns per allocation. It is the target of the benchmarks.
+// in ns per allocation. It is the target of the benchmarks. The objects are of one
+// stack and type, or in turn of as many as asked for.
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
 	"runtime"
+	"strconv"
 	"time"
+	"unsafe"
 )
 
 type node struct {
@@ -38,14 +42,64 @@ func deep(id, n, depth int) int {
 	return 0
 }
 
-func work(id, depth int, batch time.Duration, until time.Time, out func(time.Time, float64, int)) {
+// turns is how many calls it takes to tell the stacks apart, by what each calls.
+const turns = 14
+
+//go:noinline
+func left(id, way, turn int) int { return turnOff(id, way, turn) + 1 }
+
+//go:noinline
+func right(id, way, turn int) int { return turnOff(id, way, turn) + 2 }
+
+//go:noinline
+func turnOff(id, way, turn int) int {
+	if turn == turns {
+		leaf(id, 1)
+		return 0
+	}
+	if way>>turn&1 == 0 {
+		return left(id, way, turn+1)
+	}
+	return right(id, way, turn+1)
+}
+
+func manyStacks(id, n, stacks int) {
+	for i := 0; i < n; i++ {
+		turnOff(id, i%stacks, 0)
+	}
+}
+
+var kept [64]unsafe.Pointer
+
+// makeTypes makes so many types of 32 bytes.
+func makeTypes(n int) []reflect.Type {
+	types := make([]reflect.Type, n)
+	for i := range types {
+		types[i] = reflect.StructOf([]reflect.StructField{
+			{Name: "F" + strconv.Itoa(i), Type: reflect.TypeOf(node{})},
+		})
+	}
+	return types
+}
+
+//go:noinline
+func manyTypes(id, n int, types []reflect.Type) {
+	for i := 0; i < n; i++ {
+		kept[id] = reflect.New(types[i%len(types)]).UnsafePointer()
+	}
+}
+
+// way is one of the ways to allocate n objects.
+type way func(id, n int)
+
+func work(id int, do way, batch time.Duration, until time.Time, out func(time.Time, float64, int)) {
 	n := 1000
 	for {
 		start := time.Now()
 		if start.After(until) {
 			return
 		}
-		deep(id, n, depth)
+		do(id, n)
 		took := time.Since(start)
 		out(start, float64(took.Nanoseconds())/float64(n), n)
 		// Batches of about the asked length, whatever an allocation costs now.
@@ -55,13 +109,22 @@ func work(id, depth int, batch time.Duration, until time.Time, out func(time.Tim
 
 func main() {
 	depth := flag.Int("depth", 1, "frames between the loop and main.work")
+	stacks := flag.Int("stacks", 1, "stacks, at most 16384; more than one: all 33 frames deep")
+	ntypes := flag.Int("types", 1, "types; more than one: all from one stack")
 	workers := flag.Int("g", 1, "goroutines")
 	batch := flag.Duration("batch", 20*time.Millisecond, "length of a batch")
 	run := flag.Duration("run", time.Minute, "ends after this time")
 	flag.Parse()
-	if *workers > len(sinks) {
-		fmt.Fprintln(os.Stderr, "too many goroutines")
+	if *workers > len(sinks) || *stacks > 1<<turns {
+		fmt.Fprintln(os.Stderr, "too many goroutines or stacks")
 		os.Exit(2)
+	}
+	do := func(id, n int) { deep(id, n, *depth) }
+	if *stacks > 1 {
+		do = func(id, n int) { manyStacks(id, n, *stacks) }
+	} else if *ntypes > 1 {
+		types := makeTypes(*ntypes)
+		do = func(id, n int) { manyTypes(id, n, types) }
 	}
 	fmt.Println("pid", os.Getpid(), runtime.Version())
 	base, until := time.Now(), time.Now().Add(*run)
@@ -72,7 +135,7 @@ func main() {
 	done := make(chan bool)
 	for i := 0; i < *workers; i++ {
 		go func(id int) {
-			work(id, *depth, *batch, until, print)
+			work(id, do, *batch, until, print)
 			done <- true
 		}(i)
 	}
