@@ -103,6 +103,8 @@ struct model {
 	struct model_time time;
 };
 
+/* What the pauses that are remembered one by one take, in bytes. */
+size_t model_pauses__bytes(const struct model *m);
 /* pause.c's part of model__mark() and model__free(). */
 void model_pauses__mark(struct model *m);
 void model_pauses__free(struct model *m);
