@@ -59,8 +59,8 @@ int main(int argc, char **argv)
 		goto cleanup;
 	for (int i = 0; i < PROBE_PROG_MAX; i++)
 		progs[i] = skel->progs.floor_push;
-	err = probe__attach(&plan, target__pid(target), target__exe_path(target), progs, multi, &set,
-			    why);
+	err = probe__attach(&plan, target__pid(target), target__exe_path(target), progs, multi,
+			    PROBE_PARTS_ALL, &set, why);
 	if (!err) {
 		printf("attached %d\n", probe__count(set));
 		fflush(stdout);
