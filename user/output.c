@@ -101,6 +101,7 @@ void output__interval(struct session *s, bool first)
 	if (!s->screen->tables || s->screen->failed)
 		return;
 	opts.interval = true;
+	opts.sites_only = !opts.include && !opts.exclude && !opts.runtime_frames;
 	opts.color = s->screen->color;
 	if (s->screen->terminal) {
 		if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col && size.ws_row) {

@@ -140,7 +140,7 @@ static void watch_cost(struct session *s)
 /* Takes out a set of probes that is not worth its cost; those that stay are judged anew. */
 static uint64_t take_out(struct session *s, enum probe_part part)
 {
-	probe__take_out(s->probes, part);
+	probe__let_go(s->probes, part);
 	start_watch(s, &s->cost, session__hits(s));
 	return session__now_ns();
 }

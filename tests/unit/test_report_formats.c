@@ -102,6 +102,35 @@ static void test_text_tables_add_up(void **state)
 	model__free(m);
 }
 
+/* An interval's text is the same whether the callers of the call sites are looked at or not. */
+static void test_sites_only(void **state)
+{
+	struct report_options opts = fixture_options();
+	struct model *m = fixture_model();
+	struct report_profile p;
+	char *text[2];
+	int most[2];
+
+	(void)state;
+	opts.interval = true;
+	for (int i = 0; i < 2; i++) {
+		opts.sites_only = i;
+		p = make(m, fixture_names, fixture_types, &opts);
+		text[i] = render("text", &p, &opts, NULL);
+		most[i] = 0;
+		for (size_t k = 0; k < p.alloc.nsamples; k++)
+			if (most[i] < p.alloc.samples[k].nframes)
+				most[i] = p.alloc.samples[k].nframes;
+		report__profile_free(&p);
+	}
+	assert_true(most[0] > 1);
+	assert_int_equal(most[1], 1);
+	assert_string_equal(text[0], text[1]);
+	free(text[0]);
+	free(text[1]);
+	model__free(m);
+}
+
 static void test_text_says_what_is_missing(void **state)
 {
 	const char *exclude[] = { "main.readBody", NULL };
@@ -596,6 +625,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_tables_add_up),
+		cmocka_unit_test(test_sites_only),
 		cmocka_unit_test(test_text_says_what_is_missing),
 		cmocka_unit_test(test_text_of_nothing),
 		cmocka_unit_test(test_text_color),

@@ -67,15 +67,21 @@ static bool locked_down(void)
 	return strstr(modes, "[confidentiality]") != NULL;
 }
 
+/* Is this kernel older than that? False where it does not say. */
+static bool kernel_before(unsigned int major, unsigned int minor)
+{
+	unsigned int its_major, its_minor;
+	struct utsname kernel;
+
+	return !uname(&kernel) &&
+	       sscanf(kernel.release, "%u.%u", &its_major, &its_minor) == 2 &&
+	       (its_major < major || (its_major == major && its_minor < minor));
+}
+
 /* Kernels before 5.11 charge the tables to RLIMIT_MEMLOCK, which libbpf raises where it may. */
 static bool memlock_charged(const struct rlimit *limit)
 {
-	unsigned int major, minor;
-	struct utsname kernel;
-
-	return limit->rlim_cur != RLIM_INFINITY && !uname(&kernel) &&
-	       sscanf(kernel.release, "%u.%u", &major, &minor) == 2 &&
-	       (major < 5 || (major == 5 && minor < 11));
+	return limit->rlim_cur != RLIM_INFINITY && kernel_before(5, 11);
 }
 
 static int not_permitted(char *why)
@@ -146,6 +152,23 @@ static int size_tables(struct collect *c)
 			err = bpf_map__set_max_entries(tables[i].map, tables[i].entries);
 	}
 	return err;
+}
+
+/*
+ * The tables of stacks are large and mostly empty. From Linux 6.1 on the kernel has an allocator of its
+ * own for entries that are made in programs (kernel/bpf/memalloc.c), before that programs like these
+ * were warned of. Where it has nothing for a stack, the first frames go into the next table, of which
+ * the last one is made in full. Values per CPU stay as they are: those it finds less easily, and what
+ * cannot be added is lost.
+ */
+static int size_on_demand(struct collect *c)
+{
+	int err;
+
+	if (kernel_before(6, 1))
+		return 0;
+	err = bpf_map__set_map_flags(c->skel->maps.stacks, BPF_F_NO_PREALLOC);
+	return err ? err : bpf_map__set_map_flags(c->skel->maps.shorts, BPF_F_NO_PREALLOC);
 }
 
 static int configure(struct collect *c, const struct collect_options *opts)
@@ -242,6 +265,8 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 		goto cleanup;
 	}
 	err = configure(c, opts);
+	if (!err)
+		err = size_on_demand(c);
 	if (!err) {
 		/* Loading fills tables, and the cost is measured while the target is traced. */
 		collect__undisturbed_begin(c);

@@ -195,9 +195,11 @@ static void fold(struct model *m)
 	model_stacks__keep_used(m);
 }
 
-static uint64_t used(const struct model_fold *f)
+static bool is_full(const struct model *m)
 {
-	return f->used + f->keys.nslots * sizeof(*f->keys.slots);
+	const struct model_fold *f = &m->fold;
+
+	return f->used + f->keys.nslots * sizeof(*f->keys.slots) + model_pauses__bytes(m) >= f->limit;
 }
 
 bool model_fold__admits(struct model *m, const struct alloc_key *key)
@@ -208,10 +210,10 @@ bool model_fold__admits(struct model *m, const struct alloc_key *key)
 		return true;
 	if (f->closed || is_folded(f, key))
 		return false;
-	if (used(f) >= f->limit)
+	if (is_full(m))
 		fold(m);
 	/* What others keep, stacks of growths above all, may leave no room even then. */
-	if (used(f) >= f->limit)
+	if (is_full(m))
 		close_rows(f);
 	return !f->closed;
 }

@@ -159,6 +159,8 @@ void model_samples__give(struct model_alloc *a, double objects, double class_byt
 void model_samples__mark(struct model *m);
 void model_samples__total_var(const struct model *m, struct model_estimate *est);
 
+/* What the pauses that are remembered one by one take, in bytes. */
+size_t model_pauses__bytes(const struct model *m);
 /* pause.c's part of model__mark() and model__free(). */
 void model_pauses__mark(struct model *m);
 void model_pauses__free(struct model *m);

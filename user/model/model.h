@@ -339,8 +339,8 @@ bool model__has_alloc(const struct model *m, uint64_t stack, uint64_t type);
 uint64_t model__rows_made(const struct model *m);
 
 /*
- * The limit, in bytes, of what the stacks and the totals by (stack, type) may take, and a report that
- * is made of them; 0: none, as it is at first. Where it is reached, the half of the pairs with the
+ * The limit, in bytes, of what stacks, pauses and the totals by (stack, type) may take, and a report
+ * that is made of them; 0: none, as it is at first. Where it is reached, the half of the pairs with the
  * fewest bytes are folded: their stacks are forgotten and their totals become part of one sum, now and
  * later. Then there is room for new pairs. Once not even the folded ones can be remembered, all new
  * ones go to the sum. What a pair is charged for is an estimate on the safe side (fold.c).

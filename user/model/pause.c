@@ -79,6 +79,14 @@ static struct pauses *get(struct model *m)
 	return m->pauses;
 }
 
+size_t model_pauses__bytes(const struct model *m)
+{
+	const struct pauses *p = m->pauses;
+	size_t n = !p ? 0 : p->count < MODEL_PAUSES_MAX ? (size_t)p->count : MODEL_PAUSES_MAX;
+
+	return n * (sizeof(p->ring[0]) + sizeof(struct model_span));
+}
+
 /* Is sequence number a before b? They may wrap around. */
 static bool is_before(uint32_t a, uint32_t b)
 {

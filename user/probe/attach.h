@@ -53,7 +53,8 @@ void probe__take_out(struct probe_set *set, enum probe_part part);
 /*
  * The same without waiting: a helper process sees to it. The kernel first removes the breakpoints, then
  * waits for hits under way, so that hits end some ms before the probes are gone by probe__is_leaving().
- * Meanwhile the part can be put in again.
+ * Meanwhile the part can be put in again, which may wait for the breakpoints to be removed (up to 70 ms;
+ * 0 to 20 ms otherwise).
  */
 void probe__let_go(struct probe_set *set, enum probe_part part);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Descriptors go to the helper over a socket (SCM_RIGHTS), which holds them while they are on their
- * way; gotrace closes its own, which are not the last and do not wait. The helper makes a child for
- * each, and lets them close when each has nothing but its own: a fork waits while the kernel removes
- * breakpoints anywhere (dup_mmap_sem), so all are made before. When its close has returned a child
- * answers by one byte.
+ * way; gotrace closes its own, which are not the last and do not wait, and says by one more byte that
+ * it has. Then the helper makes a child for each, and lets them close when each has nothing but its
+ * own: a fork waits while the kernel removes breakpoints anywhere (dup_mmap_sem), so all are made
+ * before. When its close has returned a child answers by one byte.
  */
 #include <errno.h>
 #include <signal.h>
@@ -156,8 +156,10 @@ static void serve(int sock)
 	/* Nobody waits for the children, nor is anything lost by an answer to nobody. */
 	signal(SIGCHLD, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	while ((n = receive_fds(sock, fds)) > 0)
+	while ((n = receive_fds(sock, fds)) > 0) {
+		read_byte(sock);
 		close_batch(sock, fds, n);
+	}
 	_exit(0);
 }
 
@@ -222,13 +224,17 @@ static bool take_answers(struct closer *c, int flags)
 
 void closer__give(struct closer *c, const int *fds, int n)
 {
+	char byte = 0;
+
 	for (int done = 0, some; done < n; done += some) {
 		some = n - done < BATCH_MAX ? n - done : BATCH_MAX;
-		if (c && !send_fds(c->sock, fds + done, some))
+		bool sent = c && !send_fds(c->sock, fds + done, some);
+
+		for (int i = 0; i < some; i++)
+			close(fds[done + i]);
+		if (sent && send(c->sock, &byte, 1, MSG_NOSIGNAL) == 1)
 			c->pending += some;
 	}
-	for (int i = 0; i < n; i++)
-		close(fds[i]);
 }
 
 void closer__wait(struct closer *c)

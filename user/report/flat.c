@@ -154,20 +154,33 @@ static bool is_stray(const struct flats *b, const struct model_stack *s, const s
 	return !b->names->frameless || !b->names->frameless(b->names->ctx, s->pc[0]);
 }
 
-/* Resolves all pcs of the stack and lays their frames out one after the other. */
+/* Is what is asked for of the stack among these frames, so that the callers do not matter? */
+static bool is_enough(const struct flats *b, const struct flat *f, const struct pc_entry *e)
+{
+	if (!b->opts->sites_only || f->key.mode != FLAT_PROBED)
+		return false;
+	for (int i = 0; i < e->n; i++)
+		if (!report__is_runtime(e->frames[i].func))
+			return true;
+	return false;
+}
+
+/* Resolves the pcs of the stack and lays their frames out one after the other. */
 static int expand(struct flats *b, const struct model_stack *s, struct flat *f)
 {
 	const struct pc_entry *e[GT_MAX_FRAMES];
+	uint32_t npcs = 0;
 	int n = 0, err;
 
-	for (uint32_t i = 0; i < s->nframes; i++) {
-		e[i] = NULL;
+	for (uint32_t i = 0; i < s->nframes && !f->shortened; i++) {
+		e[npcs++] = NULL;
 		if (is_stray(b, s, f, i))
 			continue;
 		err = resolve_pc(b, s->pc[i], is_exact(f, i), &e[i]);
 		if (err)
 			return err;
 		n += e[i]->n;
+		f->shortened = is_enough(b, f, e[i]);
 	}
 
 	/* Two more: a stack of nothing but wrappers, and one that was cut. */
@@ -177,7 +190,7 @@ static int expand(struct flats *b, const struct model_stack *s, struct flat *f)
 	if (!f->frames || !f->pcs || !f->ids)
 		return -ENOMEM;
 
-	for (uint32_t i = 0; i < s->nframes; i++) {
+	for (uint32_t i = 0; i < npcs; i++) {
 		uint64_t addr = !is_exact(f, i) && s->pc[i] ? s->pc[i] - 1 : s->pc[i];
 
 		for (int k = 0; e[i] && k < e[i]->n; k++) {
@@ -259,8 +272,10 @@ static int flatten(struct flats *b, struct flat *f)
 	while (f->nruntime < f->nframes && report__is_runtime(f->frames[f->nruntime].func))
 		f->nruntime++;
 	f->ntrimmed = count_trimmed(b, f);
+	if (f->shortened)
+		f->nframes = f->nruntime + 1;
 
-	f->cut = s && s->flags;
+	f->cut = s && s->flags && !f->shortened;
 	if (f->cut) {
 		err = add_synthetic(b, f, "gotrace.truncated", 0);
 		if (err)

@@ -35,6 +35,7 @@ struct flat_key {
 struct flat {
 	struct flat_key key;
 	bool missing, filtered, cut;
+	bool shortened;			/* ends with the call site: report_options.sites_only */
 	int nframes, nruntime, ntrimmed;
 	struct report_frame *frames;
 	uint64_t *pcs;

@@ -88,6 +88,12 @@ struct report_options {
 	 * none an exclude. Losses have no frames and are never filtered.
 	 */
 	const char **include, **exclude;
+	/*
+	 * Of stacks of allocations and delays only the call site is shown, as in the text of an interval:
+	 * what calls it is not looked at, which saves most of the time with many stacks. Filters look
+	 * at all frames: not with them, nor with runtime_frames.
+	 */
+	bool sites_only;
 	bool interval;			/* figures since the last mark instead of since the start */
 	uint64_t longer_ns;		/* -l: who was late is told of stops that took so long */
 	int columns;			/* width of the terminal, 80 where there is none */
