@@ -174,7 +174,8 @@ struct gt_stop {
 	struct gt_pause pause;		/* what is known of it */
 } __attribute__((aligned(64)));
 
-static struct gt_stop stop = {};
+/* The section by its name, because clang's BTF takes it for one of .data otherwise. */
+static struct gt_stop stop SEC(".bss") = {};
 
 /*
  * What of the time between a begin and an end is the probes' own: from where the one reads the clock to
