@@ -131,7 +131,7 @@ static void test_in_step(void **state)
 	assert_int_equal(model__ndoubted(m), 1);
 	assert_int_equal(model__total(m).objects, 20 * 1009 * SPAN);
 	assert_int_equal(model__total(m).class_bytes, 20 * 1009 * SPAN * SIZE);
-	/* The first four seconds were divided by samples. The rest is the first site's, until it has its share. */
+	/* Four seconds were divided by samples. The rest is the first site's, until it has its share. */
 	assert_true(fabs(share(m, 0) - 16.0 / 20) < 1e-6);
 	for (int second = 0; second < 2000; second++) {
 		add_samples(m, 1, 1009);
@@ -209,7 +209,9 @@ static void test_incomplete(void **state)
 /* What is estimated by checks says how sure that is. */
 static void test_variance(void **state)
 {
-	static const uint64_t seen[][SITES] = { { 900, 100, 0 }, { 800, 200, 0 }, { 700, 300, 0 }, { 600, 400, 0 } };
+	static const uint64_t seen[][SITES] = {
+		{ 900, 100, 0 }, { 800, 200, 0 }, { 700, 300, 0 }, { 600, 400, 0 },
+	};
 	struct model *m = *state;
 	double sd;
 

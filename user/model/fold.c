@@ -186,11 +186,11 @@ static void fold(struct model *m)
 {
 	struct cut cut = { .m = m };
 
-	if (!find_cut(m, &cut) ||
-	    model_table__keep(&m->allocs, sizeof(struct alloc_key), is_kept, &cut)) {
+	if (!find_cut(m, &cut)) {
 		close_rows(&m->fold);
 		return;
 	}
+	model_table__keep(&m->allocs, is_kept, &cut);
 	m->fold.used = m->allocs.n * (uint64_t)ROW_BYTES;
 	model_stacks__keep_used(m);
 }

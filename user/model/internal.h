@@ -11,13 +11,13 @@
 #include "model/model.h"
 
 struct stack_entry;
+struct table_entry;
 struct pauses;
 
 /* Rows of one size by key, in order of first arrival. Zeroed is empty. */
 struct model_table {
-	uint32_t *slots;		/* row + 1, 0: empty; a power of two, at most half full */
-	size_t nslots;
-	char *rows, *keys;
+	struct table_entry *index;
+	char *rows;
 	size_t n, cap, row_size;
 };
 
@@ -25,17 +25,14 @@ struct model_table {
 void *model_table__find(const struct model_table *t, const void *key, size_t key_size);
 /*
  * The row of the key: the one that is there, or a new one, zeroed. Keys are compared as bytes, all of
- * one size, of whole 8-byte words: no padding. Valid until the next call. NULL: out of memory.
+ * one size, without padding. Valid until the next call. NULL: out of memory.
  */
 void *model_table__at(struct model_table *t, const void *key, size_t key_size, size_t row_size);
 /* NULL past the end. */
 void *model_table__row(const struct model_table *t, size_t i);
-/*
- * Drops the rows that are not wanted; the others keep their order. -1: out of memory, and the table
- * finds nothing any more.
- */
-int model_table__keep(struct model_table *t, size_t key_size,
-		      bool (*wanted)(void *ctx, void *row, const void *key), void *ctx);
+/* Drops the rows that are not wanted; the others keep their order. */
+void model_table__keep(struct model_table *t, bool (*wanted)(void *ctx, void *row, const void *key),
+		       void *ctx);
 void model_table__free(struct model_table *t);
 
 struct alloc_key {
