@@ -57,7 +57,7 @@ static int make_room(struct model_table *t, size_t key_size)
 	size_t cap = t->cap ? t->cap + t->cap / 2 : 256;
 	char *rows, *keys;
 
-	if (t->n == t->cap) {
+	if (!t->rows || t->n == t->cap) {
 		rows = reallocarray(t->rows, cap, t->row_size);
 		if (!rows)
 			return -1;
