@@ -23,9 +23,13 @@ struct walk {
 /*
  * Walks until no other thread has come between. The scratch space belongs to whoever wrote its
  * thread id last: a walk that finds another's id there was preempted on this CPU, and is done again.
+ *
+ * Unrolled: as a loop it may end with a call, and Linux 5.10 takes a call that a loop's begin follows for
+ * an endless loop.
  */
 static __always_inline bool walk_alone(struct gt_cpu *cpu, struct walk *w)
 {
+#pragma unroll
 	for (int try = 0; try < WALK_TRIES; try++) {
 		volatile_of(cpu->owner) = w->tid;
 		if (w->interrupted || !walk_stack(w->ip, w->sp, w->bp))

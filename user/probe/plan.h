@@ -85,8 +85,8 @@ int probe_plan__alloc(const struct gobin *gb, struct probe_plan *plan);
 
 /*
  * Plans the two probes on each copy of a goroutine's stack: runtime.copystack's begin, which only
- * times it and is a part of its own, and its call of stackfree, which must be passed on every way to its return
- * and tells all else. As above.
+ * times it and is a part of its own, and its call of stackfree, which must be passed on every way to
+ * its return and tells all else. As above.
  *
  * Source: runtime/stack.go of Go 1.18 to 1.27. copystack is called by newstack, which grows stacks,
  * and shrinkstack. It runs on a system stack, so its own stack check never leads to a copy.
