@@ -24,8 +24,8 @@ struct walk {
  * Walks until no other thread has come between. The scratch space belongs to whoever wrote its
  * thread id last: a walk that finds another's id there was preempted on this CPU, and is done again.
  *
- * Unrolled: as a loop it may end with a call, and Linux 5.10 takes a call that a loop's begin follows for
- * an endless loop.
+ * Unrolled: compilers turn this loop so that its last instruction is no jump but goes on with its first,
+ * and Linux 5.10 refuses such loops (check_cfg() in kernel/bpf/verifier.c).
  */
 static __always_inline bool walk_alone(struct gt_cpu *cpu, struct walk *w)
 {
