@@ -23,9 +23,13 @@ struct walk {
 /*
  * Walks until no other thread has come between. The scratch space belongs to whoever wrote its
  * thread id last: a walk that finds another's id there was preempted on this CPU, and is done again.
+ *
+ * Unrolled: compilers turn this loop so that its last instruction is no jump but goes on with its first,
+ * and Linux 5.10 refuses such loops (check_cfg() in kernel/bpf/verifier.c).
  */
 static __always_inline bool walk_alone(struct gt_cpu *cpu, struct walk *w)
 {
+#pragma unroll
 	for (int try = 0; try < WALK_TRIES; try++) {
 		volatile_of(cpu->owner) = w->tid;
 		if (w->interrupted || !walk_stack(w->ip, w->sp, w->bp))

@@ -4,7 +4,7 @@
 # Reads the tree with the linters and holds it against the house rules. Exits with 1 if anything is
 # found. Needs neither root nor the network, but make first: generated headers are included.
 #
-# usage: tests/lint.sh [rules|shell|python|cppcheck|tidy|format]...     all by default
+# usage: tests/lint.sh [rules|shell|python|bpf|cppcheck|tidy|format]...     all by default
 set -u
 shopt -s lastpipe
 cd "$(dirname "$0")/.." || exit 1
@@ -82,6 +82,13 @@ python() {
 	git ls-files '*.py' | xargs pycodestyle --max-line-length=100 2>&1 | judge pycodestyle
 }
 
+# What kernels do not load that are older than this one.
+bpf() {
+	need llvm-objdump llvm
+	[ -e $out/gotrace.bpf.o ] || { echo "lint: nothing is built; run: make" >&2; exit 1; }
+	tests/lint_bpf.py $out/gotrace.bpf.o 2>&1 | judge "BPF for old kernels"
+}
+
 # The order of evaluation of an initialiser that names a parameter like a member is no matter.
 run_cppcheck() {
 	need cppcheck cppcheck
@@ -119,11 +126,11 @@ format() {
 		grep -c 'warning:') places in $(sources | wc -l) files"
 }
 
-[ $# -gt 0 ] || set -- rules shell python cppcheck tidy format
+[ $# -gt 0 ] || set -- rules shell python bpf cppcheck tidy format
 for check in "$@"; do
 	case $check in
 	cppcheck) run_cppcheck ;;
-	rules | shell | python | tidy | format) $check ;;
+	rules | shell | python | bpf | tidy | format) $check ;;
 	*) echo "lint: no check '$check'" >&2; exit 2 ;;
 	esac
 done

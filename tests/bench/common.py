@@ -28,9 +28,9 @@ class Target:
     def __init__(self, binary, *args, procs=None):
         self.path = os.path.join(OUT, "target.txt")
         with open(self.path, "w", encoding="ascii") as out:
+            env = dict(os.environ, GOMAXPROCS=procs) if procs else None
             self.process = subprocess.Popen([binary, "-run", "10m", "-batch", "1ms", *args],
-                                            stdout=out,
-                                            env=dict(os.environ, GOMAXPROCS=procs) if procs else None)
+                                            stdout=out, env=env)
         self.pid = self.process.pid
         time.sleep(0.5)
 

@@ -2,8 +2,8 @@
 """The curve: what watching allocations costs a program, by how often it allocates.
 
 The target (tests/targets/curve) does units of work of about 10 us under full load, and allocates
-objects of 16 to 512 bytes in them at one of RATES. For each rate, windows without a tool and windows
-with one alternate in one run, and each window with it is compared with the mean of its two
+objects of 16 to 512 bytes in them at one of RATES. For each rate, windows without a tool and
+windows with one alternate in one run, and each window with it is compared with the mean of its two
 neighbours: throughput, CPU time per unit, and the 99th percentile of what a unit takes. A mode that
 this gotrace refuses is left out, and named.
 """
@@ -37,7 +37,7 @@ class Target:
         return json.loads(self.process.stdout.readline())
 
     def window(self):
-        """Figures of the next window, in the order of COLUMNS, then objects/s; None: no unit done."""
+        """Figures of the next window: COLUMNS, then objects/s. None: no unit was done."""
         self.ask()
         time.sleep(WINDOW)
         found = self.ask()
@@ -135,7 +135,8 @@ def print_rate(rate, raw):
     rates = statistics.median(figures[3] for figures in raw["off"])
     print(f"\n{rate:,} allocations/s asked, {rates:,.0f} done without a tool; medians of "
           f"{len(raw['off']) - 1} pairs or less:")
-    print(f"  {'':9} {'units/s':>10} {'slower':>8} {'(95 % interval)':>20} {'CPU/unit':>9} {'p99':>8}")
+    print(f"  {'':9} {'units/s':>10} {'slower':>8} {'(95 % interval)':>20} {'CPU/unit':>9}"
+          f" {'p99':>8}")
     for name in raw:
         windows = raw[name] if name == "off" else [figures for figures, _ in raw[name]]
         units = statistics.median(figures[0] for figures in windows)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""What a hit's program takes, by the kernel's own measurement (bpf_stats), and how long its code is.
+"""What a hit's program takes, by the kernel's own measurement (bpf_stats), and how long it is.
 
 usage: tests/bench/hot.py [--depths 1,16] [--rounds N] [--window S] [--json FILE] [GOTRACE ...]
 

@@ -28,6 +28,7 @@ import tax
 from common import FLOOR, GOTRACE, OUT, SETTLE_SLOW, Target, command_of_bpftrace, wait_for
 from common import window, with_tool
 
+
 def measure(target, tool):
     if tool == "untraced":
         return window(target)

@@ -199,7 +199,7 @@ def test_inspect():
     for subject in (path, target.pid):
         code, out, err = lib.gotrace("inspect", subject)
         equal(code, 0, f"exit code ({err.strip()})")
-        for word in ("go1.24.", "runtime.mallocgc", "push"):
+        for word in ("go1.24.", "runtime.mallocgc", "push", "; emulated"):
             expect(word in out, f"no {word!r} in: {out}")
     for subject, wanted in (("/bin/sleep", 3), ("/nonexistent", 1), ("/etc/passwd", 3), ("/", 3)):
         code, out, err = lib.gotrace("inspect", subject)

@@ -81,6 +81,14 @@ def test_single_uprobes():
             exact.check(path, directory, gogc, env={"GOTRACE_TEST_NO_UPROBE_MULTI": "1"})
 
 
+def test_not_alone():
+    """The way of kernels that do not let programs disable preemption."""
+    path = lib.build("truth")
+    for gogc in ("off", "50"):
+        with lib.workdir() as directory:
+            exact.check(path, directory, gogc, env={"GOTRACE_TEST_NOT_ALONE": "1"})
+
+
 def test_tables_too_small():
     """What does not fit is counted: seen = delivered + lost, and the totals stay exact."""
     path = lib.build("truth")
