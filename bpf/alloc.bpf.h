@@ -178,6 +178,7 @@ static __always_inline int alloc_hit(struct pt_regs *ctx, enum site site)
 		return 0;
 	}
 	count(cpu->seen, 1);
+	raise_alarm(volatile_of(cpu->seen));
 	attribute(ctx, cpu, size);
 	return 0;
 }

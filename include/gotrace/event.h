@@ -339,6 +339,7 @@ struct gt_cpu {
 	__gt_u64 gc_hits;		/* hits of the probes of -e gc, whatever came of them */
 	__gt_u64 pauses_seen;		/* pauses that were begun and ended */
 	__gt_u64 pauses_unmatched;	/* begins without an end, and ends without a begin */
+	__gt_u64 sweep_hits;		/* those of them that are of sweeping */
 	__gt_u64 pauses_lost, lates_lost; /* events for which the ring had no room */
 	struct gt_lost_count growths_lost[GT_LOST_MAX];
 	struct gt_lost_count delays_lost[GT_LOST_MAX];
@@ -381,7 +382,7 @@ _Static_assert(sizeof(struct gt_short) == 16 + 8 * GT_SHORT_FRAMES, "gt_short");
 _Static_assert(sizeof(struct gt_stack) == 16 + 8 * GT_MAX_FRAMES, "gt_stack");
 _Static_assert(__builtin_offsetof(struct gt_stack, pc) == 16, "gt_stack.pc");
 _Static_assert(__builtin_offsetof(struct gt_cpu, lost) == 96, "gt_cpu.lost");
-_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 1248, "gt_cpu.window");
+_Static_assert(__builtin_offsetof(struct gt_cpu, window) == 1256, "gt_cpu.window");
 _Static_assert(sizeof(struct gt_growth_key) == 32, "gt_growth_key");
 _Static_assert(sizeof(struct gt_growth_val) == 48, "gt_growth_val");
 _Static_assert(sizeof(struct gt_growing) == 16, "gt_growing");
