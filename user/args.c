@@ -18,6 +18,7 @@ enum {
 	OPT_DRY_RUN,
 	OPT_FORCE,
 	OPT_JSON_SCHEMA,
+	OPT_MAX_OVERHEAD,
 };
 
 static const struct argp_option options[] = {
@@ -29,7 +30,8 @@ static const struct argp_option options[] = {
 	  "(stop-the-world pauses, and waits for the collector); default alloc,stack,gc", 2 },
 	{ "alloc", 'a', "MODE", 0,
 	  "How allocations are counted: auto, exact (each one), sample (spans that are filled, and large "
-	  "objects: estimates, at a small part of the cost), off; default auto, which is exact", 2 },
+	  "objects: estimates, at a small part of the cost), auto (each one where --max-overhead has room "
+	  "for it, else samples), off; default auto", 2 },
 	{ NULL, 0, NULL, 0, "OUTPUT", 3 },
 	{ "output", 'o', "FILE", 0,
 	  "Write a report when tracing ends, and on USR1; the suffix names the format "
@@ -55,6 +57,9 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "LIMITS", 5 },
 	{ "duration", 'd', "TIME", 0,
 	  "Stop after TIME: a number of seconds, or with ns, us, ms, s, m, h (default: until Ctrl-C)", 5 },
+	{ "max-overhead", OPT_MAX_OVERHEAD, "PCT", 0,
+	  "What the probes may cost, in percent of the target's CPU time, or of a tenth of one CPU where "
+	  "it uses less (default 1 with -a auto; else only what is asked for here is kept to)", 5 },
 	{ NULL, 0, NULL, 0, "MISC", 6 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "Check everything, attach nothing", 6 },
 	{ "stats", OPT_STATS, NULL, 0, "Show gotrace's own cost and the fill of its tables", 6 },
@@ -239,6 +244,18 @@ static void finish_outputs(struct argp_state *state, struct args *a, const char 
 	}
 }
 
+/* A share in percent; more than all of the CPU time is none. */
+static bool parse_percent(const char *text, double *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtod(text, &end);
+	if (end != text && *end == '%')
+		end++;
+	return end != text && !*end && !errno && isfinite(*out) && *out >= 0.01 && *out <= 100;
+}
+
 static void add_pid(struct argp_state *state, struct args *a, const char *text)
 {
 	long n;
@@ -312,6 +329,11 @@ static error_t parse_limit(int key, char *arg, struct argp_state *state, struct 
 	case 'l':
 		if (!parse_time(arg, 1, &a->report.longer_ns))
 			argp_error(state, "no time: '%s' (examples: 100us, 1ms, 0.5)", arg);
+		return 0;
+	case OPT_MAX_OVERHEAD:
+		if (!parse_percent(arg, &a->max_overhead))
+			argp_error(state, "no share from 0.01 to 100 percent: '%s'", arg);
+		a->overhead_given = true;
 		return 0;
 	case 'T':
 		if (!parse_number(arg, 1, 1000000, &n))
@@ -394,6 +416,7 @@ void args__parse(int argc, char **argv, struct args *out)
 	out->report.groups = MODEL_ALLOC | MODEL_STACK | MODEL_GC;
 	out->report.longer_ns = 100000;
 	out->report.columns = 80;
+	out->max_overhead = 1;
 	out->command_line = join(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "inspect")) {
 		out->inspect = true;

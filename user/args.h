@@ -51,6 +51,8 @@ struct args {
 	struct report_options report;	/* groups: what was asked for */
 	bool metric_given;
 	enum args_alloc alloc;
+	double max_overhead;		/* percent of the target's CPU time */
+	bool overhead_given;
 	bool stats, dry_run, force, quiet;
 	int verbose;
 	char *command_line;
