@@ -40,7 +40,7 @@ SRCS	:= $(wildcard user/*.c user/*/*.c)
 OBJS	:= $(patsubst user/%.c,$(OUT)/user/%.o,$(SRCS)) $(OUT)/gen/profile.pb-c.o
 # What unit tests link: the parts that need neither root nor BPF.
 PLAIN	:= $(patsubst %.c,%.o,$(wildcard user/gobin/*.c user/model/*.c user/report/*.c user/probe/site.c \
-	   user/probe/flow*.c user/probe/plan*.c user/probe/globals.c user/probe/closer.c))
+	   user/probe/flow*.c user/probe/plan*.c user/probe/globals.c user/probe/closer.c user/budget.c))
 UOBJS	:= $(patsubst %.o,$(OUT)/unit/%.o,$(PLAIN)) $(OUT)/unit/gen/profile.pb-c.o
 UTESTS	:= $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(wildcard tests/unit/test_*.c))
 UFLAGS	:= -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined

@@ -226,10 +226,13 @@ static __always_inline int alloc_hit(struct pt_regs *ctx, enum site site)
 		preempt_disable();
 		known = attribute_known(ctx, cpu, size);
 		preempt_enable();
-		if (known)
+		if (known) {
+			raise_alarm(volatile_of(cpu->seen));
 			return 0;
+		}
 	}
 	count(cpu->seen, 1);
+	raise_alarm(volatile_of(cpu->seen));
 	attribute(ctx, cpu, size, false);
 	return 0;
 }

@@ -22,11 +22,6 @@
 /* runtime.sigctxt: info, then ctxt. */
 #define SIGCTXT_CONTEXT 8
 
-/* Flags of the ring buffer's helpers: linux/uapi/bpf.h. */
-#define RB_NO_WAKEUP	1
-#define RB_FORCE_WAKEUP 2
-#define RB_AVAIL_DATA	0
-
 /* Wake the reader when so much of the ring is full; else it comes by itself. */
 #define RING_WAKE (1 << 18)
 
@@ -118,7 +113,7 @@ static __noinline int stop_begin(struct pt_regs *ctx)
 	struct walk w = { .tid = tid };
 	struct gt_pending *start;
 
-	if (!cpu || !volatile_of(tracing))
+	if (!cpu || !volatile_of(gc_tracing))
 		return 0;
 	if (stop.open)
 		count(cpu->pauses_unmatched, 1);
@@ -180,7 +175,7 @@ static __always_inline int restart_begin(struct pt_regs *ctx)
 	struct gt_pause *p = &stop.pause;
 
 	if (!cpu || !stop.open) {
-		if (cpu && volatile_of(tracing))
+		if (cpu && volatile_of(gc_tracing))
 			count(cpu->pauses_unmatched, 1);
 		return 0;
 	}
@@ -213,7 +208,7 @@ static __always_inline int restart_end(struct pt_regs *ctx, __s32 result)
 	struct gt_pause *p = &stop.pause;
 
 	if (!cpu || !stop.open || !p->restarting_ns) {
-		if (cpu && volatile_of(tracing))
+		if (cpu && volatile_of(gc_tracing))
 			count(cpu->pauses_unmatched, 1);
 		return 0;
 	}
@@ -437,7 +432,7 @@ static __noinline int delay_begin(struct pt_regs *ctx, __u32 kind, bool in_frame
 	struct gt_pending p = { .owner = ctx->ax }, *outer;
 	struct walk w = { .tid = tid, .ip = ctx->ip, .sp = ctx->sp, .bp = ctx->bp };
 
-	if (!cpu || !volatile_of(tracing) || (kind == GT_DELAY_SWEEP && volatile_of(sweeps_ended)))
+	if (!cpu || !volatile_of(gc_tracing) || (kind == GT_DELAY_SWEEP && volatile_of(sweeps_ended)))
 		return 0;
 	outer = bpf_map_lookup_elem(&pending, &key);
 	p.depth = depth_of(ctx->r14, ctx->sp);
@@ -501,7 +496,7 @@ static __noinline int delay_end(struct pt_regs *ctx, __u32 kind)
 	if (!cpu)
 		return 0;
 	if (!p) {
-		if (volatile_of(tracing) &&
+		if (volatile_of(gc_tracing) &&
 		    !(kind == GT_DELAY_SWEEP && volatile_of(sweeps_ended)))
 			count(cpu->delays_unbegun, 1);
 		return 0;
@@ -548,7 +543,7 @@ static __noinline int work_end(struct pt_regs *ctx)
 	__u64 w[M_WORDS] = { 0 }, key, p, ns, most;
 	struct gt_pending *assist;
 
-	if (!volatile_of(tracing) ||
+	if (!volatile_of(gc_tracing) ||
 	    bpf_probe_read_user(w, sizeof(w), (void *)(read_u64(ctx->r14 + cfg.g_m) + cfg.m_curg)))
 		return 0;
 	p = w[(cfg.m_p - cfg.m_curg) >> 3 & (M_WORDS - 1)];
@@ -599,6 +594,18 @@ static __always_inline bool goes(const struct pt_regs *ctx, __u32 cond)
 	return taken == ((cond & GT_COND_TAKEN) != 0);
 }
 
+/* What was under way when the probes went is none of what is seen since they are back. */
+static __always_inline void forget_old_stop(void)
+{
+	__u32 epoch = volatile_of(gc_epoch);
+
+	if (volatile_of(stop.epoch) == epoch)
+		return;
+	stop.open = 0;
+	volatile_of(stop.begin_ns) = 0;
+	volatile_of(stop.epoch) = epoch;
+}
+
 static __always_inline int gc_event(struct pt_regs *ctx, __u32 event, __u32 flags, __s32 result)
 {
 	switch (event) {
@@ -643,8 +650,11 @@ static __always_inline int gc_hit(struct pt_regs *ctx)
 	if (!cpu || cfg.sites[i].addr != ctx->ip)
 		return 0;
 	count(cpu->gc_hits, 1);
+	if ((event & 15) == GT_DELAY_SWEEP && event >= GT_SITE_BEGIN)
+		count(cpu->sweep_hits, 1);
 	if (cond != GT_COND_ALWAYS && !goes(ctx, cond))
 		return 0;
+	forget_old_stop();
 	return gc_event(ctx, event, flags, cfg.sites[i].result);
 }
 

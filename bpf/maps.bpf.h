@@ -147,6 +147,12 @@ const volatile struct gt_config cfg = {};
  */
 bool tracing = false;
 
+/* The same for the probes of the collector, which come and go while the others stay. */
+bool gc_tracing = false;
+
+/* Grows when they have gone for a while: a stop that was under way by then has ended unseen. */
+__u32 gc_epoch = 0;
+
 /*
  * enum gt_alloc_mode. Going from one way of looking at allocations to the other, user space puts the new
  * probes in, changes this, and takes the old ones out: what happens in between is seen by one of the two.
@@ -171,6 +177,7 @@ struct gt_stop {
 	__u32 seq;
 	__u32 runner;			/* the thread that took a signal last */
 	__u32 cycles;			/* GC cycles that were begun since tracing began */
+	__u32 epoch, pad;		/* gc_epoch when it was begun */
 	struct gt_pause pause;		/* what is known of it */
 } __attribute__((aligned(64)));
 
@@ -196,6 +203,37 @@ static __always_inline __u64 elapsed(__u64 begin, __u64 end)
  */
 __s64 sched_offset = 0;
 __s64 sched_sample = 0;
+
+/* Flags of the ring buffer's helpers: linux/uapi/bpf.h. */
+#define RB_NO_WAKEUP	1
+#define RB_FORCE_WAKEUP 2
+#define RB_AVAIL_DATA	0
+
+/* Wakes user space: what is in it does not matter. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} alarms SEC(".maps");
+
+/*
+ * User space is woken when a CPU's count of allocations has no bits in common with the mask: it may
+ * want to take the probes out before they cost too much. All bits: never.
+ */
+__u64 alarm_mask = ~0ULL;
+
+/* It has been woken and has not looked yet. */
+bool alarm_raised = false;
+
+static __always_inline void raise_alarm(__u64 seen)
+{
+	__u64 nothing = 0;
+
+	/* Not a kernel's without ring buffers: there the map does not exist, and this is never run. */
+	if (!cfg.has_alarms || seen & volatile_of(alarm_mask) || volatile_of(alarm_raised))
+		return;
+	volatile_of(alarm_raised) = true;
+	bpf_ringbuf_output(&alarms, &nothing, sizeof(nothing), RB_FORCE_WAKEUP);
+}
 
 /*
  * From Linux 6.13 on a tracing program of 64 bytes of stack or more gets one stack per CPU, because

@@ -20,6 +20,7 @@ enum {
 	OPT_FORCE,
 	OPT_JSON_SCHEMA,
 	OPT_MEMLIMIT,
+	OPT_MAX_OVERHEAD,
 };
 
 static const struct argp_option options[] = {
@@ -31,7 +32,8 @@ static const struct argp_option options[] = {
 	  "(stop-the-world pauses, and waits for the collector); default alloc,stack,gc", 2 },
 	{ "alloc", 'a', "MODE", 0,
 	  "How allocations are counted: auto, exact (each one), sample (spans that are filled, and large "
-	  "objects: estimates, at a small part of the cost), off; default auto, which is exact", 2 },
+	  "objects: estimates, at a small part of the cost), auto (each one where --max-overhead has room "
+	  "for it, else samples), off; default auto", 2 },
 	{ NULL, 0, NULL, 0, "OUTPUT", 3 },
 	{ "output", 'o', "FILE", 0,
 	  "Write a report when tracing ends, and on USR1; the suffix names the format "
@@ -60,6 +62,9 @@ static const struct argp_option options[] = {
 	{ "memlimit", OPT_MEMLIMIT, "SIZE", 0,
 	  "Memory that gotrace may take itself, with K, M or G (default 256M, 32M at least): beyond, "
 	  "the call stacks used least become gotrace.other", 5 },
+	{ "max-overhead", OPT_MAX_OVERHEAD, "PCT", 0,
+	  "What the probes may cost, in percent of the target's CPU time, or of a tenth of one CPU where "
+	  "it uses less (default 1 with -a auto; else only what is asked for here is kept to)", 5 },
 	{ NULL, 0, NULL, 0, "MISC", 6 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "Check everything, attach nothing", 6 },
 	{ "stats", OPT_STATS, NULL, 0, "Show gotrace's own cost and the fill of its tables", 6 },
@@ -266,6 +271,18 @@ static void finish_outputs(struct argp_state *state, struct args *a, const char 
 	}
 }
 
+/* A share in percent; more than all of the CPU time is none. */
+static bool parse_percent(const char *text, double *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtod(text, &end);
+	if (end != text && *end == '%')
+		end++;
+	return end != text && !*end && !errno && isfinite(*out) && *out >= 0.01 && *out <= 100;
+}
+
 static void add_pid(struct argp_state *state, struct args *a, const char *text)
 {
 	long n;
@@ -344,6 +361,11 @@ static error_t parse_limit(int key, char *arg, struct argp_state *state, struct 
 		if (!parse_size(arg, &a->memlimit) || a->memlimit < ARGS_MEMLIMIT_MIN)
 			argp_error(state, "no size, or less than %uM: '%s' (examples: 64M, 1G)",
 				   ARGS_MEMLIMIT_MIN >> 20, arg);
+		return 0;
+	case OPT_MAX_OVERHEAD:
+		if (!parse_percent(arg, &a->max_overhead))
+			argp_error(state, "no share from 0.01 to 100 percent: '%s'", arg);
+		a->overhead_given = true;
 		return 0;
 	case 'T':
 		if (!parse_number(arg, 1, 1000000, &n))
@@ -427,6 +449,7 @@ void args__parse(int argc, char **argv, struct args *out)
 	out->report.longer_ns = 100000;
 	out->memlimit = 256U << 20;
 	out->report.columns = 80;
+	out->max_overhead = 1;
 	out->command_line = join(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "inspect")) {
 		out->inspect = true;

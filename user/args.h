@@ -56,6 +56,8 @@ struct args {
 	bool metric_given;
 	enum args_alloc alloc;
 	uint64_t memlimit;		/* bytes that gotrace may take itself */
+	double max_overhead;		/* percent of the target's CPU time */
+	bool overhead_given;
 	bool stats, dry_run, force, quiet;
 	int verbose;
 	char *command_line;

@@ -15,6 +15,9 @@
 /* How long each allocation is looked at. Nothing else is done meanwhile: it is not worth a timer. */
 #define CHECK_NS (3 * NS_PER_MS)
 
+/* How long the probes are hit for that: it takes them a while to come and go. */
+#define PROBED_NS (40.0 * NS_PER_MS)
+
 /* Between two checks, on average: at first, and at most. */
 #define PERIOD_MIN_NS (NS_PER_S / 2)
 #define PERIOD_MAX_NS (30 * NS_PER_S)
@@ -65,7 +68,7 @@ static bool look(struct session *s)
 	collect__set_alloc_mode(s->collect, GT_ALLOC_CHECK);
 	nanosleep(&while_, NULL);
 	collect__set_alloc_mode(s->collect, GT_ALLOC_SAMPLE);
-	probe__take_out(s->probes, PROBE_PART_EXACT);
+	probe__let_go(s->probes, PROBE_PART_EXACT);
 	return true;
 }
 
@@ -77,20 +80,46 @@ static uint64_t hits_of_checks(const struct session *s)
 	return c->checks_seen + c->left_out + c->zero;
 }
 
-void check__look(struct session *s)
+/* What a check may cost at most, ns: as much as the budget allows within a second. */
+static double allowance(const struct session *s, double cpu_ns, double ns)
+{
+	return s->args->max_overhead / 100 * cpu_ns * (double)NS_PER_S / ns;
+}
+
+/* Would a check cost more than it may? By what was allocated, and run, since the last look. */
+static bool is_too_dear(struct session *s, const struct budget_look *now)
 {
 	struct check *c = &s->check;
+	double ns = (double)(now->objects_ns - c->last.objects_ns);
+	double objects = (double)(now->objects - c->last.objects);
+	double cpu_ns = (double)(now->cpu_ns - c->last.cpu_ns);
+	double look_ns = (double)(now->now_ns - c->last.now_ns);
+
+	/* Objects are known by the last drain: before the next one there is nothing new. */
+	if (ns > 0 && look_ns > 0) {
+		c->is_dear = c->last.now_ns && s->watch.limited &&
+			     objects / ns * PROBED_NS * s->run.ns_per_hit > allowance(s, cpu_ns, look_ns);
+		c->last = *now;
+	}
+	return c->is_dear;
+}
+
+void check__look(struct session *s, const struct budget_look *now)
+{
+	struct check *c = &s->check;
+	bool dear = is_too_dear(s, now);
 	uint64_t hits, begin = session__now_ns();
 	double cost;
 
-	if (!c->possible || begin < c->next_ns)
+	if (!c->possible || dear || begin < c->next_ns || probe__is_leaving(s->probes))
 		return;
-	hits = hits_of_checks(s);
 	c->possible = look(s);
 	session__drain(s);
 	if (model__end_check(s->model))
 		s->code = EXIT_FAILED;
-	hits = hits_of_checks(s) - hits;
+	/* With those of the one before that came while its probes went. */
+	hits = hits_of_checks(s) - c->hits;
+	c->hits += hits;
 	cost = (double)hits * (s->run.ns_per_hit > 0 ? s->run.ns_per_hit : 1000);
 	c->period_ns = (uint64_t)(cost / CHECK_SHARE);
 	if (model__nchecks(s->model) > CHECKS_SOON && c->period_ns < PERIOD_MIN_NS * 4)

@@ -27,6 +27,7 @@ struct loop {
 	struct session *sessions;
 	int nopen;			/* sessions that were opened, wholly or in part */
 	int epoll, timer, signals;
+	uint64_t next_tick_ns;		/* when the models are to be brought up to date */
 	uint64_t next_interval_ns;	/* when the next table is due */
 	uint64_t end_ns;		/* when the duration is over; UINT64_MAX: never */
 	bool done;
@@ -67,18 +68,34 @@ static void tick(struct loop *l)
 	}
 	if (ended || (l->screen.failed && !l->args->noutputs))
 		l->done = true;
+	l->next_tick_ns = now + TICK_MAX_NS;
+	if (l->next_tick_ns > l->next_interval_ns)
+		l->next_tick_ns = l->next_interval_ns;
+	if (l->next_tick_ns > l->end_ns)
+		l->next_tick_ns = l->end_ns;
 }
 
-/* The timer rings at the next table, the end, or in a second: whatever comes first. */
+/* Looks what probes cost where that is due, or where there was an alarm. */
+static void look(struct loop *l, int alarm_fd)
+{
+	for (int i = 0; i < l->args->npids; i++) {
+		struct session *s = &l->sessions[i];
+
+		if (!s->ended && (collect__alarm_fd(s->collect) == alarm_fd ||
+				  watch__next_ns(s) <= session__now_ns()))
+			watch__look(s);
+	}
+}
+
+/* The timer rings for the next look or the next tick: whatever comes first. */
 static void set_timer(const struct loop *l)
 {
-	uint64_t at = session__now_ns() + TICK_MAX_NS;
+	uint64_t at = l->next_tick_ns;
 	struct itimerspec spec = { 0 };
 
-	if (at > l->next_interval_ns)
-		at = l->next_interval_ns;
-	if (at > l->end_ns)
-		at = l->end_ns;
+	for (int i = 0; i < l->args->npids; i++)
+		if (!l->sessions[i].ended && watch__next_ns(&l->sessions[i]) < at)
+			at = watch__next_ns(&l->sessions[i]);
 	spec.it_value.tv_sec = (time_t)(at / NS_PER_S);
 	spec.it_value.tv_nsec = (long)(at % NS_PER_S);
 	timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &spec, NULL);
@@ -159,6 +176,10 @@ static int prepare(struct loop *l)
 		fd = collect__events_fd(l->sessions[i].collect);
 		if (!err && fd >= 0)
 			err = watch(l, fd);
+		/* Readable when the probes are hit so often that it may be too dear. */
+		fd = collect__alarm_fd(l->sessions[i].collect);
+		if (!err && fd >= 0)
+			err = watch(l, fd);
 	}
 	if (err)
 		fprintf(stderr, "gotrace: cannot wait for events: %s\n", strerror(errno));
@@ -176,10 +197,32 @@ static void forget_ended(const struct loop *l)
 	}
 }
 
+static bool is_alarm(const struct loop *l, int fd)
+{
+	for (int i = 0; i < l->args->npids; i++)
+		if (fd == collect__alarm_fd(l->sessions[i].collect))
+			return true;
+	return false;
+}
+
+/* What woke the loop: the timer, a target that ended, a ring of events, or an alarm. */
+static void on_event(struct loop *l, int fd)
+{
+	bool timer = fd == l->timer, alarm = is_alarm(l, fd);
+	uint64_t rings;
+
+	while (timer && read(l->timer, &rings, sizeof(rings)) > 0)
+		;
+	if (timer || alarm)
+		look(l, fd);
+	if (!(timer || alarm) || session__now_ns() >= l->next_tick_ns)
+		tick(l);
+	forget_ended(l);
+}
+
 static int wait_and_see(struct loop *l)
 {
 	struct epoll_event ev;
-	uint64_t rings;
 	int n;
 
 	l->next_interval_ns = session__now_ns() + l->args->interval_ns;
@@ -198,10 +241,7 @@ static int wait_and_see(struct loop *l)
 			on_signal(l);
 			continue;
 		}
-		while (ev.data.fd == l->timer && read(l->timer, &rings, sizeof(rings)) > 0)
-			;
-		tick(l);
-		forget_ended(l);
+		on_event(l, ev.data.fd);
 	}
 	return 0;
 }

@@ -73,6 +73,16 @@ static void check_stdout(struct session *s)
 	s->code = EXIT_FAILED;
 }
 
+/* How allocations have been counted so far. */
+static void describe_mode(struct session *s)
+{
+	char ways[REPORT_WAYS_LEN];
+
+	snprintf(s->mode, sizeof(s->mode), "%s%s", s->args->alloc == ARGS_ALLOC_AUTO ? "auto: " : "",
+		 report__ways(s->model, MODEL_SUBJECT_ALLOC, ways));
+	s->run.mode = s->mode;
+}
+
 static int write_format(struct session *s, FILE *out, const struct report_format *format,
 			const struct report_options *options)
 {
@@ -81,6 +91,7 @@ static int write_format(struct session *s, FILE *out, const struct report_format
 	int err;
 
 	opts.groups = s->groups;
+	describe_mode(s);
 	if (!(opts.groups & report__group(opts.metric)))
 		opts.metric = opts.groups & MODEL_ALLOC ? REPORT_BYTES :
 			      opts.groups & MODEL_STACK ? REPORT_GROWTHS : REPORT_PAUSE_TIME;
@@ -341,6 +352,21 @@ static void print_folded(const struct session *s)
 		other->class_bytes, s->args->memlimit >> 20);
 }
 
+/* What was not watched in the same way all the time. */
+static void print_ways(const struct session *s)
+{
+	uint64_t n = model__changes_seen(s->model);
+	char ways[REPORT_WAYS_LEN];
+
+	for (int i = 0; i < MODEL_SUBJECT_MAX; i++) {
+		report__ways(s->model, (enum model_subject)i, ways);
+		if (strchr(ways, '%'))
+			fprintf(stderr, "gotrace: %s: %s of the time\n",
+				model__subject_name((enum model_subject)i), ways);
+	}
+	fprintf(stderr, "gotrace: %" PRIu64 " change%s of what is watched how\n", n, n == 1 ? "" : "s");
+}
+
 static void print_cost(const struct session *s, double seconds)
 {
 	double ns = (double)session__hits(s) * s->run.ns_per_hit;
@@ -351,8 +377,12 @@ static void print_cost(const struct session *s, double seconds)
 		if (s->run.target_cpu_ns > 0)
 			fprintf(stderr, ", %.2g %% of the target's CPU time",
 				100 * ns / s->run.target_cpu_ns);
+		if (s->run.max_overhead > 0)
+			fprintf(stderr, " (budget %.4g %%)", s->run.max_overhead);
 		fprintf(stderr, "\n");
 	}
+	if (model__changes_seen(s->model))
+		print_ways(s);
 	fprintf(stderr, "gotrace: %d probe%s attached in %.0f ms, detached in %.0f ms\n", s->nprobes,
 		s->nprobes == 1 ? "" : "s", s->attach_ms, s->detach_ms);
 }

@@ -14,18 +14,6 @@
 
 #define NS_PER_S 1000000000ULL
 
-/* The share of the target's CPU time above which the user is warned, in percent. */
-#define COST_WARNING 5
-
-/* What the probes on sweeping may cost, in percent of the target's CPU time, two hits a sweep. */
-#define SWEEPS_MAX 0.25
-
-/* What it may cost to time stack copies, which are counted without. */
-#define TIMING_MAX 0.5
-
-/* Below so many hits a second the cost is nothing to look for. */
-#define COST_MIN_RATE 1000
-
 static uint64_t clock_ns(clockid_t id)
 {
 	struct timespec ts;
@@ -57,33 +45,23 @@ void session__drain(struct session *s)
 {
 	struct model_time t = *model__time(s->model);
 	uint64_t cpu = target__cpu_ns(s->target);
-	int err = collect__drain(s->collect, s->model);
+	int err;
 
+	watch__before_drain(s);
+	err = collect__drain(s->collect, s->model);
 	if (err) {
 		fprintf(stderr, "gotrace: reading the tables failed: %s\n", strerror(-err));
 		s->code = EXIT_FAILED;
 	}
 	t.now_ns = session__now_ns();
 	model__set_time(s->model, &t);
+	watch__drained(s);
 	/* Of a process that has gone the last figure stays. */
 	if (cpu > s->start_cpu_ns)
 		s->run.target_cpu_ns = (double)(cpu - s->start_cpu_ns);
 }
 
-/* The cost of a hit is the machine's: it is measured once for all sessions, when it is asked for. */
-static double ns_per_hit(const struct session *s)
-{
-	static bool measured;
-	static double ns;
-
-	if (!measured) {
-		measured = true;
-		ns = calibrate__ns_per_hit(s->multi);
-	}
-	return ns;
-}
-
-/* As above: the machine's. */
+/* The machine's: it is measured once for all sessions, when it is asked for. */
 static uint64_t pair_ns(const struct session *s)
 {
 	static bool measured;
@@ -94,108 +72,6 @@ static uint64_t pair_ns(const struct session *s)
 		ns = calibrate__pair_ns(s->multi);
 	}
 	return (uint64_t)ns;
-}
-
-static void start_watch(const struct session *s, struct watch *w, uint64_t hits)
-{
-	*w = (struct watch){ session__now_ns(), target__cpu_ns(s->target), hits };
-}
-
-/*
- * What hits have cost since the last look, in percent of the target's CPU time, and how many they are
- * a second. 0: too few of them, or too short a time, to tell.
- */
-static double cost_since(const struct session *s, struct watch *w, uint64_t hits, double *rate)
-{
-	const struct watch was = *w;
-	uint64_t now = session__now_ns(), cpu = target__cpu_ns(s->target);
-
-	*rate = 0;
-	if (now - was.ns < NS_PER_S / 2 || cpu <= was.cpu_ns)
-		return 0;
-	start_watch(s, w, hits);
-	*rate = (double)(hits - was.hits) * 1e9 / (double)(now - was.ns);
-	if (*rate < COST_MIN_RATE)
-		return 0;
-	return 100 * (double)(hits - was.hits) * ns_per_hit(s) / (double)(cpu - was.cpu_ns);
-}
-
-/* Warns once if the probes cost the target more than it may like. */
-static void watch_cost(struct session *s)
-{
-	double rate = 0, percent = 0;
-
-	if (!s->warned)
-		percent = cost_since(s, &s->cost, session__hits(s), &rate);
-	if (percent > 0)
-		s->run.ns_per_hit = ns_per_hit(s);
-	if (percent <= COST_WARNING)
-		return;
-	s->warned = true;
-	if (!s->args->quiet)
-		fprintf(stderr, "gotrace: warning: the probes are hit %.0f times/s and cost pid %d %.0f ns a "
-			"hit, %.0f %% of its CPU time\n", rate, s->pid, s->run.ns_per_hit, percent);
-}
-
-/* Takes out a set of probes that is not worth its cost; those that stay are judged anew. */
-static uint64_t take_out(struct session *s, enum probe_part part)
-{
-	probe__let_go(s->probes, part);
-	start_watch(s, &s->cost, session__hits(s));
-	return session__now_ns();
-}
-
-static uint64_t count_sweeps(const struct model *m)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < model__ndelays(m); i++)
-		if (model__delay(m, i)->kind == MODEL_SWEEP)
-			n += model__delay(m, i)->count;
-	return n;
-}
-
-/*
- * Sweeping a span takes a microsecond or two, so timing it may cost as much as it does. Where it is
- * frequent, the first second tells enough.
- */
-static void watch_sweeps(struct session *s)
-{
-	struct model_time t = *model__time(s->model);
-	double rate, percent;
-
-	if (!(s->groups & MODEL_GC) || t.sweep_end_ns)
-		return;
-	percent = cost_since(s, &s->sweeping, 2 * count_sweeps(s->model), &rate);
-	if (percent <= SWEEPS_MAX)
-		return;
-	collect__end_sweeps(s->collect);
-	t.sweep_end_ns = take_out(s, PROBE_PART_SWEEPS);
-	model__set_time(s->model, &t);
-	if (!s->args->quiet)
-		fprintf(stderr, "gotrace: pid %d sweeps %.0f spans/s before it allocates: watching that "
-			"would cost %.1f %% of its CPU time; the first %.1f s must do\n", s->pid,
-			rate / 2, percent, (double)(t.sweep_end_ns - s->start_ns) / 1e9);
-}
-
-/* A stack copy is counted at its end; that it is timed costs another hit, as much as the first. */
-static void watch_timing(struct session *s)
-{
-	struct model_time t = *model__time(s->model);
-	double rate, percent;
-
-	if (!(s->groups & MODEL_STACK) || t.timing_end_ns)
-		return;
-	percent = cost_since(s, &s->timing, model__counters(s->model)->growths_begun, &rate);
-	if (percent <= TIMING_MAX)
-		return;
-	collect__end_timing(s->collect);
-	t.timing_end_ns = take_out(s, PROBE_PART_TIMING);
-	model__set_time(s->model, &t);
-	if (!s->args->quiet)
-		fprintf(stderr, "gotrace: pid %d copies %.0f stacks/s: timing each would cost %.1f %% of "
-			"its CPU time; those of the first %.1f s must do, all are counted\n", s->pid,
-			rate, percent, (double)(t.timing_end_ns - s->start_ns) / 1e9);
 }
 
 static void check_target(struct session *s)
@@ -222,16 +98,16 @@ void session__tick(struct session *s)
 	if (s->ended)
 		return;
 	session__drain(s);
-	if (s->args->alloc == ARGS_ALLOC_SAMPLE)
-		check__look(s);
-	watch_sweeps(s);
-	watch_timing(s);
-	watch_cost(s);
+	watch__look(s);
 }
 
 /* What the reports say of the run; the outputs' names need the time. */
 static void describe(struct session *s)
 {
+	static const char *const modes[] = {
+		[ARGS_ALLOC_AUTO] = "auto", [ARGS_ALLOC_EXACT] = "exact",
+		[ARGS_ALLOC_SAMPLE] = "sample", [ARGS_ALLOC_OFF] = "off",
+	};
 	struct model_time t = { .start_wall_ns = (int64_t)clock_ns(CLOCK_REALTIME) };
 
 	model__set_time(s->model, &t);
@@ -240,7 +116,8 @@ static void describe(struct session *s)
 	s->run.command = target__command(s->target);
 	s->run.go_version = gobin__info(s->gb)->version;
 	s->run.kernel = s->kernel.release;
-	s->run.mode = s->args->alloc == ARGS_ALLOC_SAMPLE ? "sample" : "exact";
+	s->run.mode = modes[s->args->alloc];
+	s->run.max_overhead = s->watch.limited ? s->args->max_overhead : 0;
 	s->run.command_line = s->args->command_line;
 	s->run.gotrace_version = GOTRACE_VERSION;
 }
@@ -267,17 +144,12 @@ int session__start(struct session *s)
 	s->code = setup__attach(s);
 	if (s->code)
 		return s->code;
-	collect__set_alloc_mode(s->collect, s->args->alloc == ARGS_ALLOC_SAMPLE ? GT_ALLOC_SAMPLE :
-				GT_ALLOC_EXACT);
+	watch__start(s);
 	collect__set_tracing(s->collect, true);
 	s->start_ns = session__now_ns();
 	s->start_cpu_ns = target__cpu_ns(s->target);
 	t.start_ns = t.now_ns = t.mark_ns = s->start_ns;
 	model__set_time(s->model, &t);
-	check__start(s);
-	start_watch(s, &s->cost, 0);
-	start_watch(s, &s->sweeping, 0);
-	start_watch(s, &s->timing, 0);
 	output__start_line(s);
 	/* Between opening and attaching the process may have gone or become another. */
 	check_target(s);
@@ -288,7 +160,7 @@ void session__detach(struct session *s)
 {
 	uint64_t begin = session__now_ns();
 
-	collect__set_alloc_mode(s->collect, GT_ALLOC_NONE);
+	watch__end(s);
 	collect__set_tracing(s->collect, false);
 	probe__detach(s->probes);
 	s->probes = NULL;
@@ -299,7 +171,7 @@ void session__finish(struct session *s)
 {
 	session__drain(s);
 	if (session__hits(s))
-		s->run.ns_per_hit = ns_per_hit(s);
+		s->run.ns_per_hit = watch__ns_per_hit(s);
 	output__write(s, true);
 	output__end_block(s);
 }
@@ -313,4 +185,5 @@ void session__close(struct session *s)
 	target__free(s->target);
 	model__free(s->model);
 	free(s->plan);
+	watch__close(s);
 }

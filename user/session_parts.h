@@ -8,6 +8,7 @@
 
 #include <sys/utsname.h>
 
+#include "budget.h"
 #include "collect/collect.h"
 #include "gobin/gobin.h"
 #include "model/model.h"
@@ -25,17 +26,33 @@ struct screen {
 	int sessions;			/* how many share it */
 };
 
-/* What there was at the last look at what some probes cost. */
+/* watch.c: what the probes cost. */
 struct watch {
-	uint64_t ns, cpu_ns;		/* the clock, and the CPU time of the target */
-	uint64_t hits;
+	struct budget *budget;
+	bool limited;			/* what they may cost is */
+	bool warned;			/* of what they cost; only where it is not */
+	bool tracing;			/* collect__set_tracing() */
+	enum model_way alloc;		/* collect__set_alloc_mode() */
+	struct collect_hits hits;	/* at the last look */
+	/* By the last drain. */
+	uint64_t drained_ns, objects;
+	/* Sampling in windows. */
+	uint64_t window_ns;		/* when the present one was opened; 0: there is none */
+	uint64_t window_seen_ns;	/* until when its samples are in the model */
+	double window_left;		/* of what it stands for, what they do not stand for, ns */
+	double window_scale;		/* what they are planned to stand for */
+	uint64_t cost_ns, cost_cpu_ns, cost_hits; /* at the last look whether to warn */
+	uint64_t told_ns;		/* when a change was told of */
 };
 
 /* When samples are held against a look at each allocation: check.c's own. */
 struct check {
 	bool possible;
 	uint64_t next_ns, period_ns;
+	uint64_t hits;			/* of all of them, by the end of the last one */
 	uint64_t seed;
+	struct budget_look last;	/* what was known when it was asked last whether a check is dear */
+	bool is_dear;			/* and what came of it */
 };
 
 /* One trace of one process. */
@@ -59,11 +76,9 @@ struct session {
 	double attach_ms, detach_ms;
 	uint64_t start_ns;		/* CLOCK_MONOTONIC when the probes were in place */
 	uint64_t start_cpu_ns;		/* CPU time of the target by then */
+	struct watch watch;
 	struct check check;
-	struct watch cost;		/* of all probes */
-	struct watch sweeping;		/* of those on sweeping */
-	struct watch timing;		/* of those that only time stack copies */
-	bool warned;			/* of what they cost */
+	char mode[128];			/* of run: how allocations were counted */
 	bool ended;			/* the target has gone, or runs another program */
 	bool written[ARGS_LIST_MAX];	/* outputs that a snapshot has made: ours to overwrite */
 	int code;			/* exit code so far */
@@ -84,6 +99,26 @@ void session__detach(struct session *s);
 /* The last of the figures, the outputs and the summary; after the detaching. */
 void session__finish(struct session *s);
 void session__close(struct session *s);
+
+/*
+ * Decides what is watched how from the start on; watch__parts() are the bits of enum probe_part to be put
+ * in, and watch__start() begins to count. -ENOMEM.
+ */
+int watch__open(struct session *s);
+unsigned int watch__parts(const struct session *s);
+void watch__start(struct session *s);
+/* Looks what the probes cost, and puts them in and takes them out as the budget has it. */
+void watch__look(struct session *s);
+/* When to do so again, if nothing is alarming before; UINT64_MAX: with each session__tick(). */
+uint64_t watch__next_ns(const struct session *s);
+/* To be called before each drain, and after it. */
+void watch__before_drain(struct session *s);
+void watch__drained(struct session *s);
+/* Before the probes go for good. */
+void watch__end(struct session *s);
+void watch__close(struct session *s);
+/* Cost of a hit on this machine; measured by the first call. */
+double watch__ns_per_hit(const struct session *s);
 
 /* All probe hits so far, those that were left out included. */
 uint64_t session__hits(const struct session *s);

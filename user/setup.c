@@ -72,15 +72,18 @@ static void print_points(const struct probe_plan *plan)
 #define MODE(mode) (1u << (mode))
 #define ANY_MODE   (~0u)
 
-/* What can be planned of each group; of allocations, by the way that -a asks for. */
+/* What can be planned of each group; of allocations, by the way that -a asks for: auto asks for both. */
 static const struct {
 	enum model_group group;
 	unsigned int modes;		/* bits of enum args_alloc */
 	const char *what;
 	int (*plan)(const struct gobin *gb, struct probe_plan *plan);
 } groups[] = {
-	{ MODEL_ALLOC, ANY_MODE, "allocations", probe_plan__alloc },
-	{ MODEL_ALLOC, MODE(ARGS_ALLOC_SAMPLE), "samples of allocations", probe_plan__sample },
+	/* Samples are held against them. */
+	{ MODEL_ALLOC, MODE(ARGS_ALLOC_AUTO) | MODE(ARGS_ALLOC_EXACT) | MODE(ARGS_ALLOC_SAMPLE),
+	  "allocations", probe_plan__alloc },
+	{ MODEL_ALLOC, MODE(ARGS_ALLOC_AUTO) | MODE(ARGS_ALLOC_SAMPLE), "samples of allocations",
+	  probe_plan__sample },
 	{ MODEL_STACK, ANY_MODE, "stack growth", probe_plan__stack },
 	{ MODEL_GC, ANY_MODE, "the collector", probe_plan__gc },
 };
@@ -345,7 +348,7 @@ int setup__open(struct session *s)
 	if (code)
 		return code;
 	s->names = names__new(s->gb, s->bias, module_at, s->target);
-	if (!s->names)
+	if (!s->names || watch__open(s))
 		return refuse(s, EXIT_FAILED, "out of memory");
 	return 0;
 }
@@ -355,7 +358,7 @@ int setup__attach(struct session *s)
 	char why[PROBE_WHY_MAX];
 	uint64_t start = session__now_ns();
 	int err = probe__attach(s->plan, target__pid(s->target), target__exe_path(s->target),
-				collect__progs(s->collect), s->multi, s->args->alloc == ARGS_ALLOC_SAMPLE ? PROBE_PARTS_ALL & ~(1u << PROBE_PART_EXACT) : PROBE_PARTS_ALL, &s->probes, why);
+				collect__progs(s->collect), s->multi, watch__parts(s), &s->probes, why);
 
 	if (err)
 		return refuse(s, err == -EPERM || err == -ENOTSUP ? EXIT_KERNEL : EXIT_FAILED, why);

@@ -120,6 +120,8 @@ struct gt_config {
 	__gt_u32 empty;			/* hits do nothing: what the probes alone cost, for the bench */
 	__gt_u32 stop_has_reason;	/* stopTheWorldWithSema's argument, from 1.21 */
 	__gt_u32 restart_args;		/* enum gt_restart_args */
+	__gt_u32 has_alarms;		/* the ring that wakes user space is there */
+	__gt_u32 pad3;
 	struct gt_task_layout task;
 	__gt_u64 site_mul;
 	struct gt_site sites[GT_SITES];

@@ -349,6 +349,7 @@ struct gt_cpu {
 	__gt_u64 gc_hits;		/* hits of the probes of -e gc, whatever came of them */
 	__gt_u64 pauses_seen;		/* pauses that were begun and ended */
 	__gt_u64 pauses_unmatched;	/* begins without an end, and ends without a begin */
+	__gt_u64 sweep_hits;		/* those of them that are of sweeping */
 	__gt_u64 pauses_lost, lates_lost; /* events for which the ring had no room */
 	struct gt_lost_count growths_lost[GT_LOST_MAX];
 	struct gt_lost_count delays_lost[GT_LOST_MAX];
@@ -359,7 +360,6 @@ struct gt_cpu {
 	__gt_u64 samples_lost_by_class[GT_SIZE_CLASSES]; /* the same again: class_bytes */
 	__gt_u32 owner;			/* thread whose walk the scratch holds */
 	__gt_u32 pad;
-	__gt_u64 pad2;			/* the window begins at a multiple of 64 */
 	__gt_u64 text_len;		/* of gt_config's text; the walk needs it beside the window */
 	__gt_u64 window_start;		/* the window's address in the process */
 	__gt_u64 window[GT_SCRATCH_WORDS];

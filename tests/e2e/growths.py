@@ -29,7 +29,7 @@ def trace(path, directory, options=("-e", "stack"), env=None):
     target = lib.Truth(path)
     output = os.path.join(directory, "growths.pb.gz")
     metric = () if "-m" in options else ("-m", "growths")
-    tracer = lib.Gotrace("-p", target.pid, *options, *metric, "-o", output, env=env)
+    tracer = lib.Gotrace("-p", target.pid, "-a", "exact", *options, *metric, "-o", output, env=env)
     tracer.wait_attached()
     target.go()
     tracer.stop()

@@ -104,7 +104,8 @@ class Tracer:
 
     def __init__(self, pid, directory, options=("-e", "gc"), env=None):
         self.path = os.path.join(directory, "o.json")
-        self.gotrace = lib.Gotrace("-p", pid, *options, "-f", "json", "-o", self.path, env=env)
+        self.gotrace = lib.Gotrace("-p", pid, "-a", "exact", *options, "-f", "json", "-o",
+                                   self.path, env=env)
         self.gotrace.wait_attached()
 
     def stop(self):

@@ -18,9 +18,9 @@ sys.dont_write_bytecode = True
 
 import lib  # noqa: E402  (needs the path above)
 
-MODULES = ["test_exact", "test_sample", "test_stack", "test_cli", "test_bad_input", "test_output",
-           "test_json", "test_places", "test_matrix", "test_growths", "test_gc", "test_late",
-           "test_memory", "test_cycles", "test_real", "test_soak"]
+MODULES = ["test_exact", "test_sample", "test_auto", "test_stack", "test_cli", "test_bad_input",
+           "test_output", "test_json", "test_places", "test_matrix", "test_growths", "test_gc",
+           "test_late", "test_memory", "test_cycles", "test_real", "test_soak"]
 DEFAULT_TIMEOUT = 300
 
 

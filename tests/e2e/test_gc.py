@@ -136,7 +136,7 @@ def test_no_ring():
     """A kernel without the ring buffer of the events has all else."""
     target = pauses.Target(lib.build("gc", "1.24"))
     environment = {"GOTRACE_TEST_NO_RING": "1"}
-    code, _, err = lib.gotrace("-p", target.pid, "-d", "200ms", env=environment)
+    code, _, err = lib.gotrace("-p", target.pid, "-d", "200ms", "-a", "exact", env=environment)
     equal(code, 0, f"exit code ({err.strip()})")
     expect("warning: the collector of pid" in err and "no BPF ring buffer" in err, err)
     expect("): alloc exact, stack; " in err, f"start line: {err}")

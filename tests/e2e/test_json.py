@@ -61,7 +61,8 @@ def test_lines():
     with lib.workdir() as directory:
         path = os.path.join(directory, "a.json")
         profile = os.path.join(directory, "a.pb.gz")
-        code, _, err = lib.gotrace("-p", target.pid, "-d", "1", "-o", path, "-o", profile)
+        code, _, err = lib.gotrace("-p", target.pid, "-a", "exact", "-d", "1", "-o", path, "-o",
+                                   profile)
         equal(code, 0, f"exit code ({err.strip()})")
         lines = check_lines(path, schema)
         objects, size = pprof.Profile(profile).total()
@@ -89,5 +90,6 @@ def test_groups():
         equal(code, 0, f"exit code ({err.strip()})")
         lines = check_lines(path, schema)
     equal(lines[0]["groups"], ["stack"], "groups")
-    expect({line["kind"] for line in lines} <= {"header", "growth", "total"}, "lines of others")
+    expect({line["kind"] for line in lines} <= {"header", "growth", "way", "change", "total"},
+           "lines of others")
     expect("alloc_objects" not in lines[-1], "a total of allocations")

@@ -66,7 +66,8 @@ def under_load(client, count=3):
 def traced(pid, directory):
     """(profile, path, folded lines, text, gotrace) of one trace."""
     path, folded, text = (os.path.join(directory, f"o.{end}") for end in ("pb.gz", "folded", "txt"))
-    tracer = lib.Gotrace("-p", pid, "-d", SECONDS, "-o", path, "-o", folded, "-o", text)
+    tracer = lib.Gotrace("-p", pid, "-a", "exact", "-d", SECONDS, "-o", path, "-o", folded,
+                         "-o", text)
     equal(tracer.wait(SECONDS + 120), 0, f"exit code ({tracer.err.strip()})")
     with open(folded, encoding="utf-8") as stream:
         lines = stream.read().splitlines()

@@ -40,7 +40,8 @@ def growths(err):
 
 
 def check(target, *options, events="stack", env=None):
-    tracer = lib.Gotrace("-p", target.pid, "-e", events, *options, env=env).wait_attached()
+    tracer = lib.Gotrace("-p", target.pid, "-e", events, "-a", "exact", *options,
+                         env=env).wait_attached()
     truth = target.go()
     tracer.stop()
     seen, lost, unmatched = growths(tracer.err)
@@ -86,14 +87,16 @@ def test_tables_too_small():
 def test_events():
     """-e and -a say what is traced."""
     target = grow()
-    for options, wanted in ((("-e", "alloc"), "alloc exact"), (("-e", "stack"), "stack"),
+    for options, wanted in ((("-e", "alloc", "-a", "exact"), "alloc exact"),
+                            (("-e", "stack"), "stack"),
                             (("-e", "gc"), "gc"), (("-a", "off"), "stack, gc"),
-                            ((), "alloc exact, stack, gc"),
+                            (("-a", "exact"), "alloc exact, stack, gc"),
+                            (("-a", "sample"), "alloc sample, stack, gc"),
                             (("-e", "stack,alloc", "-a", "off"), "stack")):
         code, _, err = lib.gotrace("-p", target.pid, "-d", "200ms", *options)
         equal(code, 0, f"exit code of {options} ({err.strip()})")
         expect(f"): {wanted}; " in err, f"start line of {options}: {err}")
-        for word, group in (("allocations", "alloc"), ("growths", "stack")):
+        for word, group in (("(allocations|samples)", "alloc"), ("growths", "stack")):
             equal(bool(re.search(rf"seen \d+ {word}, lost 0", err)), group in wanted,
                   f"line of {group} with {options}")
     for options in (("-e", "alloc", "-a", "off"), ("-e", "alloc,x"), ("-e", ""), ("-e", ",")):
@@ -130,11 +133,11 @@ def test_group_missing():
             ("stopTheWorldWithSema", "the collector", "gc", "alloc exact, stack")):
         with lib.workdir() as directory:
             target = Grow(path=without(function, directory))
-            code, _, err = lib.gotrace("-p", target.pid, "-d", "200ms")
+            code, _, err = lib.gotrace("-p", target.pid, "-a", "exact", "-d", "200ms")
             equal(code, 0, f"exit code ({err.strip()})")
             expect(f"warning: {what} of pid {target.pid} cannot be traced: " in err, err)
             expect(f"): {left}; " in err, f"start line: {err}")
-            code, _, err = lib.gotrace("-p", target.pid, "-e", event)
+            code, _, err = lib.gotrace("-p", target.pid, "-a", "exact", "-e", event)
             equal(code, 3, f"exit code of -e {event} ({err.strip()})")
             expect(f"runtime.{function} is missing" in err, f"message: {err}")
             code, out, _ = lib.gotrace("inspect", target.pid)

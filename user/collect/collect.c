@@ -145,6 +145,8 @@ static int size_tables(struct collect *c)
 	/* Kernels before 5.8 have none, and do without it. */
 	int err = bpf_map__set_autocreate(c->skel->maps.events, c->has_gc);
 
+	if (!err)
+		err = bpf_map__set_autocreate(c->skel->maps.alarms, c->skel->rodata->cfg.has_alarms);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && !err; i++) {
 		if (!tables[i].needed)
 			err = bpf_map__set_max_entries(tables[i].map, 1);
@@ -200,6 +202,7 @@ static int configure(struct collect *c, const struct collect_options *opts)
 	if (c->has_gc && !opts->no_task_layout)
 		cfg->task = collect_events__task_layout(kernel);
 	btf__free(kernel);
+	cfg->has_alarms = collect__has_ring();
 	c->events.longer_ns = opts->config.longer_ns;
 	err = bpf_program__set_autoload(c->skel->progs.gt_clock, c->has_gc && cfg->task.last_arrival);
 	if (err)
@@ -277,6 +280,8 @@ int collect__open(const struct collect_options *opts, struct collect **out, char
 		err = collect_events__open(c);
 	if (!err && c->has_samples)
 		err = collect_samples__open(c, &opts->totals);
+	if (!err)
+		err = collect_hits__open(c);
 
 cleanup:
 	if (err) {
@@ -294,6 +299,7 @@ void collect__free(struct collect *c)
 	ring_buffer__free(c->ring);
 	collect_samples__free(c);
 	collect_checks__free(c);
+	collect_hits__free(c);
 	gotrace_bpf__destroy(c->skel);
 	free(c->cpus);
 	free(c->cpus_now);
@@ -311,6 +317,7 @@ void collect__set_tracing(struct collect *c, bool on)
 {
 	c->tracing = on;
 	__atomic_store_n(&c->skel->bss->tracing, on, __ATOMIC_RELEASE);
+	collect__set_gc_tracing(c, on);
 }
 
 void collect__set_alloc_mode(struct collect *c, enum gt_alloc_mode mode)

@@ -60,6 +60,15 @@ struct bpf_program *const *collect__progs(const struct collect *c);
  */
 void collect__set_tracing(struct collect *c, bool on);
 
+/* The same for the probes of the collector alone, which come and go while the others stay. */
+void collect__set_gc_tracing(struct collect *c, bool on);
+
+/*
+ * Says that the probes of the collector have gone for a while: what was under way will end unseen. Its
+ * delays stay among those under way.
+ */
+void collect__forget_gc(struct collect *c);
+
 /*
  * Which table allocations go to, from now on: hits of the other way's probes only count as left_out. So to
  * change it, the new probes are put in, then this is called, then the old ones are taken out, and no
@@ -86,6 +95,25 @@ void collect__end_sweeps(struct collect *c);
  * under way included.
  */
 void collect__end_timing(struct collect *c);
+
+/* Hits so far, told apart as in enum budget_part; those that counted for nothing are of exact. */
+struct collect_hits {
+	uint64_t exact, sample, timing, stack, gc;
+	uint64_t sweeps;		/* of gc */
+};
+
+/* Reads the counters alone, which is cheap. 0, -ENOMEM or the errno of a failed map access. */
+int collect__hits(struct collect *c, struct collect_hits *out);
+
+/*
+ * Has user space woken by the descriptor below whenever one CPU has counted so many allocations, a
+ * power of two; 0: never, which is the default.
+ */
+void collect__set_alarm(struct collect *c, uint64_t hits);
+/* Readable after an alarm; -1: this kernel has no ring buffer (Linux 5.8 has). */
+int collect__alarm_fd(const struct collect *c);
+/* To be called before hits are read: from now on there may be another one. */
+void collect__clear_alarm(struct collect *c);
 
 /* Readable when drain is not to wait for its turn, since the ring of events fills; -1: no events. */
 int collect__events_fd(const struct collect *c);

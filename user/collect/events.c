@@ -293,12 +293,29 @@ uint64_t collect_events__pending(struct collect *c)
 			c->events.aged++;
 		} else if ((key & 7) == GT_DELAY_SWEEP && c->skel->bss->sweeps_ended) {
 			bpf_map_delete_elem(fd, &key);
-			c->events.sweeps_cut++;
+			c->events.cut++;
 		} else {
 			n++;
 		}
 	}
-	return n + c->events.sweeps_cut;
+	return n + c->events.cut;
+}
+
+void collect__set_gc_tracing(struct collect *c, bool on)
+{
+	__atomic_store_n(&c->skel->bss->gc_tracing, on, __ATOMIC_RELEASE);
+}
+
+void collect__forget_gc(struct collect *c)
+{
+	int fd = bpf_map__fd(c->skel->maps.pending);
+	uint64_t key;
+
+	if (!c->has_gc)
+		return;
+	while (!bpf_map_get_next_key(fd, NULL, &key) && !bpf_map_delete_elem(fd, &key))
+		c->events.cut++;
+	__atomic_fetch_add(&c->skel->bss->gc_epoch, 1, __ATOMIC_RELEASE);
 }
 
 void collect__end_sweeps(struct collect *c)

@@ -16,7 +16,7 @@ struct collect_events {
 	uint64_t late_stopped_ns;
 	bool cycles_wrong;		/* what was taken for work.cycles does not count cycles */
 	uint64_t aged;			/* begins given up */
-	uint64_t sweeps_cut;		/* under way when sweeping was no longer to be watched */
+	uint64_t cut;			/* under way when their probes went */
 };
 
 struct collect {
@@ -28,6 +28,8 @@ struct collect {
 	struct collect_samples *samples;
 	struct checked *checks;		/* checks.c's own */
 	struct ring_buffer *ring;
+	struct ring_buffer *alarms;	/* NULL: none on this kernel */
+	struct gt_cpu *hits_room;	/* for collect__hits() */
 	struct collect_events events;
 	bool undisturbed;		/* reading the tables must not be preempted, see below */
 	uint64_t corrupt;		/* of the present drain: stacks whose frames did not match their id */
@@ -74,6 +76,9 @@ void collect_samples__settle(struct collect *c, struct model *m, struct model_co
 int collect_checks__entry(struct collect *c, struct model *m, const struct gt_alloc_key *key,
 			  uint64_t objects);
 void collect_checks__free(struct collect *c);
+/* hits.c: what the probes cost. */
+int collect_hits__open(struct collect *c);
+void collect_hits__free(struct collect *c);
 
 /* events.c: the ring, the clock that its times need, and begins that still wait for their end. */
 int collect_events__open(struct collect *c);

@@ -2,8 +2,9 @@
 /*
  * What the parts of the model share: model.c has stacks, totals, counters and time, table.c what
  * totals are kept in, sample.c what samples stand for, check.c what is made of them where they are in
- * step with the program, fold.c what becomes of totals that there is no room for, pause.c the pauses and
- * who was late, window.c how much of a time the world was stopped, hist.c the histograms.
+ * step with the program, fold.c what becomes of totals that there is no room for, change.c what was
+ * watched how, pause.c the pauses and who was late, window.c how much of a time the world was stopped,
+ * hist.c the histograms.
  */
 #ifndef GOTRACE_MODEL_INTERNAL_H
 #define GOTRACE_MODEL_INTERNAL_H
@@ -92,6 +93,17 @@ struct model_stopped {
 int model_stopped__add(struct model_stopped *s, uint64_t begin, uint64_t end);
 void model_stopped__free(struct model_stopped *s);
 
+/* Ways in which subjects were watched, and for how long until the last change of each. */
+struct model_ways {
+	struct model_change changes[2 * MODEL_CHANGES_MAX];
+	uint64_t nchanges;		/* that there have been */
+	struct {
+		enum model_way way;
+		uint64_t since_ns;	/* 0: from the start of the trace */
+		uint64_t ns[MODEL_WAY_MAX];
+	} subject[MODEL_SUBJECT_MAX];
+};
+
 /* Samples of one size class. */
 struct model_class {
 	struct model_class_total known;	/* the runtime's own, as last heard */
@@ -135,6 +147,7 @@ struct model {
 	struct model_fold fold;
 	struct model_counters counters, mark;
 	struct model_time time;
+	struct model_ways ways;
 };
 
 /* The row of the key, made if it is new. NULL: out of memory. */

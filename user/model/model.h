@@ -427,6 +427,67 @@ struct model_cycles model__cycles(const struct model *m);
 extern const uint64_t model_windows[MODEL_WINDOWS];	/* 1, 10, 50, 100 ms, 1 s */
 uint64_t model__worst_stopped(const struct model *m, int window);
 
+/* What is watched, and can be given up where that costs too much. */
+enum model_subject {
+	MODEL_SUBJECT_ALLOC = 0,	/* allocations */
+	MODEL_SUBJECT_STACK = 1,	/* stack copies */
+	MODEL_SUBJECT_TIMING = 2,	/* their times */
+	MODEL_SUBJECT_GC = 3,		/* the collector */
+	MODEL_SUBJECT_SWEEPS = 4,	/* sweeping before a span is taken */
+	MODEL_SUBJECT_MAX = 5,
+};
+
+/* How it is watched: the second and the third are of allocations only. */
+enum model_way {
+	MODEL_WAY_OFF = 0,		/* not */
+	MODEL_WAY_WINDOWS = 1,		/* sampled for a part of the time, which stands for all of it */
+	MODEL_WAY_SAMPLE = 2,		/* sampled */
+	MODEL_WAY_ALL = 3,		/* each one */
+	MODEL_WAY_MAX = 4,
+};
+
+/* Why that was changed. */
+enum model_why {
+	MODEL_WHY_OVER = 0,		/* the budget was overdrawn */
+	MODEL_WHY_FITS = 1,		/* it has room for more */
+	MODEL_WHY_SHARE = 2,		/* it cost more than it is worth */
+	MODEL_WHY_STOP = 3,		/* all together cost twice the budget */
+	MODEL_WHY_AGAIN = 4,		/* it is tried again, after a while */
+	MODEL_WHY_FAILED = 5,		/* the kernel did not put the probes in */
+	MODEL_WHY_MAX = 6,
+};
+
+/* gotrace changed what it watches how. */
+struct model_change {
+	uint64_t time_ns;
+	enum model_subject subject;
+	enum model_way from, to;
+	enum model_why why;
+	double cost;			/* of all probes before, percent of the target's CPU time */
+	double rate;			/* hits of the subject's probes before, a second */
+};
+
+/* "allocations", "exact", "over the budget": for people. Static strings. */
+const char *model__subject_name(enum model_subject subject);
+const char *model__way_name(enum model_subject subject, enum model_way way);
+const char *model__why_name(enum model_why why);
+
+/* Says how a subject is watched from the start on. */
+void model__start_way(struct model *m, enum model_subject subject, enum model_way way);
+/*
+ * Adds a change; they come in the order of time. The first MODEL_CHANGES_MAX are kept, and of those
+ * after them the last ones that as many more have room for. Times by way are of all.
+ */
+#define MODEL_CHANGES_MAX 64
+void model__add_change(struct model *m, const struct model_change *c);
+/* All that there were, and the i-th of those that are kept, oldest first; NULL past the end. */
+uint64_t model__changes_seen(const struct model *m);
+const struct model_change *model__change(const struct model *m, size_t i);
+/* How long a subject was watched in one way until now, ns. */
+uint64_t model__way_ns(const struct model *m, enum model_subject subject, enum model_way way);
+/* How it is watched now. */
+enum model_way model__way(const struct model *m, enum model_subject subject);
+
 void model__set_counters(struct model *m, const struct model_counters *c);
 const struct model_counters *model__counters(const struct model *m);
 /* What they grew by since the last mark, losses matched by key; the same as above before a mark. */

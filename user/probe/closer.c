@@ -7,6 +7,7 @@
  * before. When its close has returned a child answers by one byte.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -151,11 +152,17 @@ static void close_batch(int sock, const int *fds, int n)
 /* What the helper does, until gotrace's end of the socket is closed. */
 static void serve(int sock)
 {
+	const struct sched_param lowest = { .sched_priority = 1 };
 	int fds[BATCH_MAX], n;
 
 	/* Nobody waits for the children, nor is anything lost by an answer to nobody. */
 	signal(SIGCHLD, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	/*
+	 * A target that hits the probes without end makes the machine busy until they have gone: who takes
+	 * them out must not wait for its turn. It is a matter of milliseconds, now and then.
+	 */
+	sched_setscheduler(0, SCHED_FIFO, &lowest);
 	while ((n = receive_fds(sock, fds)) > 0) {
 		read_byte(sock);
 		close_batch(sock, fds, n);

@@ -176,6 +176,8 @@ static void put_header(struct json_writer *w)
 	report_json__set(w, line, "groups", names);
 	if (w->groups & MODEL_GC)
 		report_json__int(w, line, "longer_ns", w->opts->longer_ns);
+	if (run->max_overhead > 0)
+		report_json__set(w, line, "max_overhead", json_real(run->max_overhead));
 	report_json__end(w, line);
 }
 
@@ -364,6 +366,13 @@ static void put_total(struct json_writer *w)
 	const struct model_counters *c = &p->counters;
 
 	report_json__set(w, line, "seconds", json_real(p->seconds));
+	if (w->run->ns_per_hit > 0)
+		report_json__set(w, line, "ns_per_hit", json_real(w->run->ns_per_hit));
+	if (w->run->target_cpu_ns > 0)
+		report_json__int(w, line, "target_cpu_ns", (uint64_t)w->run->target_cpu_ns);
+	report_json__int(w, line, "hits", c->seen + c->left_out + c->zero + c->samples_seen +
+			 c->growths_begun + c->growths_seen + c->gc_hits);
+	report_json__int(w, line, "changes", model__changes_seen(p->model));
 	put_counts(w, line, "seen", c->seen, c->growths_seen, c->pauses_seen, c->delays_seen);
 	put_lost(w, line);
 	put_counts(w, line, "filtered", p->alloc.filtered.objects,
@@ -412,6 +421,7 @@ static void put_all(struct json_writer *w)
 		put_set(w, &p->late, put_late_site);
 		report_json__gc(w);
 	}
+	report_json__ways(w);
 	put_total(w);
 }
 

@@ -54,4 +54,7 @@ const char *report_json__how(uint32_t how);
 /* json_gc.c: the lines on what the collector and other stops of the world do. */
 void report_json__gc(struct json_writer *w);
 
+/* json_ways.c: the lines on what gotrace itself did. */
+void report_json__ways(struct json_writer *w);
+
 #endif /* GOTRACE_REPORT_JSON_H */

@@ -44,6 +44,7 @@ static const struct field header[] = {
 	{ "end_ns", "integer", "when these figures were taken" },
 	{ "groups", "[string]", "what was traced: alloc, stack, gc; other lines are absent" },
 	{ "?longer_ns", "integer", "how late a thread had to be to be told of" },
+	{ "?max_overhead", "number", "what probes may cost, percent of the target's CPU time" },
 	{ NULL, NULL, NULL },
 };
 
@@ -177,6 +178,25 @@ static const struct field mmu[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct field way[] = {
+	{ "subject", "=alloc|stack|timing|gc|sweeps", "what is watched; timing: of stack copies" },
+	{ "way", "=exact|sample|windows|on|off", "how: exact, sample, windows are of alloc only" },
+	{ "ns", "integer", "for how long; the window's own time is not told apart" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct field change[] = {
+	{ "time_ns", "integer", "when" },
+	{ "subject", "=alloc|stack|timing|gc|sweeps", "what is watched; timing: of stack copies" },
+	{ "from", "=exact|sample|windows|on|off", "how it was watched" },
+	{ "to", "=exact|sample|windows|on|off", "how it is from then on" },
+	{ "why", "=over|fits|share|stop|again|failed",
+	  "over the budget, it fits, over its share, hard stop, another try, not put in" },
+	{ "cost_percent", "number", "of all probes just before, percent of the target's CPU time" },
+	{ "hits_per_second", "number", "of the subject's probes just before" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct field counts[] = {
 	{ "?allocs", "integer", "allocations" },
 	{ "?growths", "integer", "stack copies" },
@@ -195,6 +215,10 @@ static const struct field truncated[] = {
 
 static const struct field total[] = {
 	{ "seconds", "number", "length of the trace" },
+	{ "hits", "integer", "of all probes, whatever they count" },
+	{ "?ns_per_hit", "number", "what one hit of a probe costs, as measured" },
+	{ "?target_cpu_ns", "integer", "CPU time that the process used meanwhile" },
+	{ "changes", "integer", "changes of what is watched how, of which the first and last are told" },
 	{ "seen", "counts", "what reached the probes" },
 	{ "lost", "{integer}", "what is in no line above, by cause" },
 	{ "filtered", "counts", "what -I and -X left out" },
@@ -234,6 +258,8 @@ static const struct kind kinds[] = {
 	{ "pause", "one stop of the world", pause, true },
 	{ "cycles", "cycles of the collector", cycles, true },
 	{ "mmu", "how much of a window of time was left to the program", mmu, true },
+	{ "way", "how long something was watched in one way", way, true },
+	{ "change", "gotrace changed what it watches how", change, true },
 	{ "total", "the last line", total, true },
 	{ "frame", "a function on a stack", frame, false },
 	{ "late", "a thread that was late for a stop of the world", late, false },

@@ -89,13 +89,33 @@ static void comment_others(struct pprof *b)
 	}
 }
 
+/* When and why something was watched in another way; of many changes the first ones. */
+#define COMMENTED_CHANGES 32
+
+static void comment_changes(struct pprof *b)
+{
+	const struct model *m = b->p->model;
+	uint64_t seen = model__changes_seen(m);
+	const struct model_change *c;
+
+	for (size_t i = 0; i < COMMENTED_CHANGES && (c = model__change(m, i)) != NULL; i++)
+		add_comment(b, "changed at %.1f s: %s %s -> %s, %s",
+			    (double)(c->time_ns - b->p->time.start_ns) / 1e9,
+			    model__subject_name(c->subject), model__way_name(c->subject, c->from),
+			    model__way_name(c->subject, c->to), model__why_name(c->why));
+	if (seen > COMMENTED_CHANGES)
+		add_comment(b, "changed %llu times more",
+			    (unsigned long long)(seen - COMMENTED_CHANGES));
+}
+
 static void add_comments(struct pprof *b)
 {
 	const struct model_counters *c = &b->p->counters;
 	const struct report_run *run = b->run;
 
 	/* Room for all below. */
-	b->msg.comment = pprof__alloc(b, 17 + MODEL_LOSS_MAX, sizeof(*b->msg.comment));
+	b->msg.comment = pprof__alloc(b, 18 + MODEL_LOSS_MAX + COMMENTED_CHANGES,
+				      sizeof(*b->msg.comment));
 	if (!b->msg.comment)
 		return;
 	comment_word(b, "command line", run->command_line);
@@ -119,6 +139,7 @@ static void add_comments(struct pprof *b)
 	if (report__counts(&b->set->filtered))
 		comment_figures(b, "filtered out", &b->set->filtered);
 	comment_others(b);
+	comment_changes(b);
 	add_comment(b, "walks cut short: %llu",
 		    (unsigned long long)c->cut_depth + c->cut_read + c->cut_foreign + c->cut_full);
 }

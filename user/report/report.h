@@ -56,11 +56,12 @@ struct report_run {
 	const char *command;		/* comm or base name of the executable */
 	const char *go_version;		/* "go1.24.4" */
 	const char *kernel;		/* uname -r */
-	const char *mode;		/* "exact" */
+	const char *mode;		/* "exact"; "auto: exact 82 %, sample 18 %" */
 	const char *command_line;	/* gotrace's own */
 	const char *gotrace_version;
 	struct report_mapping mapping;
 	double ns_per_hit;		/* measured cost of one probe hit, 0: not measured */
+	double max_overhead;		/* what they may cost, percent; 0: they are not limited */
 	double target_cpu_ns;		/* CPU time the target used since the start, 0: unknown */
 };
 
@@ -193,6 +194,13 @@ void report__add(struct report_sample *to, const struct report_sample *from);
 int report__profile(const struct model *m, const struct report_names *names,
 		    const struct report_options *opts, struct report_profile *out);
 void report__profile_free(struct report_profile *p);
+
+/*
+ * How a subject was watched, with the shares of time: "exact 82 %, sample 18 %", or "exact" if it was
+ * the same all the time. Returns buf.
+ */
+#define REPORT_WAYS_LEN 96
+char *report__ways(const struct model *m, enum model_subject subject, char buf[REPORT_WAYS_LEN]);
 
 /* A format: name as in -f, suffix as in -o. */
 struct report_format {

@@ -515,6 +515,9 @@ static void print_cost(struct text *t)
 	if (t->run->target_cpu_ns > 0)
 		report_print__f(&t->out, "            %.2f %% of the CPU time the process used\n",
 				100 * ns / t->run->target_cpu_ns);
+	if (t->run->max_overhead > 0)
+		report_print__f(&t->out, "            at most %.4g %% of it, or of a tenth of one CPU, are "
+				"allowed\n", t->run->max_overhead);
 }
 
 void text__clock(const struct text *t, uint64_t ns, const char *fmt, char *buf, size_t size)
@@ -593,7 +596,7 @@ static void print_summary_head(struct text *t)
 			when);
 	if (t->groups & MODEL_ALLOC)
 		report_print__f(&t->out, "; mode %s%s",
-				text__shorten(t, text__clean(t, t->run->mode), 16),
+				text__shorten(t, text__clean(t, t->run->mode), 64),
 				t->estimated ? "" : ", period 1");
 	report_print__f(&t->out, "\n");
 }
@@ -652,6 +655,7 @@ static int print_summary(struct text *t)
 		err = text_gc__summary(t);
 	if (err)
 		return err;
+	text_ways__summary(t);
 	print_losses(t);
 	print_cost(t);
 	return 0;

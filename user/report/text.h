@@ -3,7 +3,7 @@
  * What the parts of the text report share: text.c has the frame of it and the allocations,
  * text_stack.c the growth of goroutine stacks, text_advice.c what to do about it, text_gc.c the
  * pauses and cycles, text_late.c who was late, text_delay.c the delays, text_advice_gc.c what to do
- * about these.
+ * about these, text_ways.c what gotrace itself did.
  */
 #ifndef GOTRACE_REPORT_TEXT_H
 #define GOTRACE_REPORT_TEXT_H
@@ -88,6 +88,9 @@ int text_delay__interval(struct text *t, size_t rows);
 
 /* text_advice_gc.c: what stands out. */
 int text_advice__gc(struct text *t);
+
+/* text_ways.c: when and why gotrace changed what it watches how; nothing if it did not. */
+void text_ways__summary(struct text *t);
 
 #define TEXT_SIZE_LEN 16
 /* A stack's size, "64 KiB"; what is no multiple of a unit is shown in bytes. Returns buf. */

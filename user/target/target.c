@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "target/internal.h"
@@ -244,9 +245,20 @@ enum target_state target__state(const struct target *t)
 
 uint64_t target__cpu_ns(const struct target *t)
 {
+	struct pollfd pfd = { .fd = t->pidfd, .events = POLLIN };
 	uint64_t field[STAT_MAX];
+	struct timespec ts;
+	clockid_t clock;
 	char state;
 
+	/* The clock is exact to the ns; while the pidfd says that it lives, the pid is this process's. */
+	if (t->pidfd >= 0) {
+		if (poll(&pfd, 1, 0) > 0 || clock_getcpuclockid(t->pid, &clock) ||
+		    clock_gettime(clock, &ts))
+			return 0;
+		return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+	}
+	/* Before Linux 5.3: in ticks of 10 ms. */
 	if (read_stat(t->pid, field, &state) || field[STAT_STARTTIME] != t->start_ticks)
 		return 0;
 	return (field[STAT_UTIME] + field[STAT_STIME]) *
