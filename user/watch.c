@@ -305,6 +305,9 @@ int watch__open(struct session *s)
 	};
 
 	find_parts(s, opts.part);
+	/* Perf-event uprobes take over 100 ms each to go: too long for what has to end at once. */
+	if (!s->multi && s->args->alloc == ARGS_ALLOC_AUTO && opts.part[BUDGET_SAMPLE])
+		opts.part[BUDGET_EXACT] = false;
 	s->watch.limited = opts.limited;
 	s->watch.budget = budget__new(&opts, &look);
 	if (!s->watch.budget)

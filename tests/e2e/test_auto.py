@@ -156,6 +156,19 @@ def test_quiet_is_exact():
                for c in comments), f"no change among the comments: {comments}")
 
 
+def test_single_uprobes():
+    """Where probes take long to go, a quiet target is sampled too."""
+    target = Jumps("-jumps", "0", "-phase", "60s")
+    tracer = lib.Gotrace("-p", target.pid, "-i", "100",
+                         env=dict(ENV, GOTRACE_TEST_NO_UPROBE_MULTI="1")).wait_attached()
+    target.go()
+    time.sleep(4)
+    tracer.stop()
+    expect("sample ->" not in tracer.err, tracer.err)
+    expect(re.search(r"seen \d+ samples, lost 0", tracer.err), tracer.err)
+    target.child.kill()
+
+
 def test_explicit_exact_is_limited_when_asked():
     """-a exact alone is left alone; with --max-overhead it ends where it costs too much."""
     target = Jumps("-jumps", "1", "-phase", "6s")
