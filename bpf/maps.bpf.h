@@ -134,9 +134,9 @@ struct gt_stop {
 	__u32 seq;
 	__u32 runner, pad;		/* the thread that took a signal last */
 	struct gt_pause pause;		/* what is known of it */
-} __attribute__((aligned(64)));
+};
 
-static struct gt_stop stop = {};
+static struct gt_stop stop __attribute__((aligned(64))) = {};
 
 /*
  * What of the time between a begin and an end is the probes' own: from where the one reads the clock to
