@@ -179,10 +179,9 @@ struct gt_stop {
 	__u32 cycles;			/* GC cycles that were begun since tracing began */
 	__u32 epoch, pad;		/* gc_epoch when it was begun */
 	struct gt_pause pause;		/* what is known of it */
-} __attribute__((aligned(64)));
+};
 
-/* The section by its name, because clang's BTF takes it for one of .data otherwise. */
-static struct gt_stop stop SEC(".bss") = {};
+static struct gt_stop stop __attribute__((aligned(64))) = {};
 
 /*
  * What of the time between a begin and an end is the probes' own: from where the one reads the clock to

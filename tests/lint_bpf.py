@@ -4,8 +4,8 @@
 
 usage: tests/lint_bpf.py OBJECT
 
-Atomic instructions other than a plain addition (5.12). Loops whose last instruction is no jump but goes
-on with the first: check_cfg() in kernel/bpf/verifier.c takes them for endless ones.
+Atomic instructions other than a plain addition (5.12). Loops whose last instruction is no jump but
+goes on with the first: check_cfg() in kernel/bpf/verifier.c takes them for endless ones.
 """
 import re
 import subprocess

@@ -22,11 +22,13 @@
 #define PERIOD_MIN_NS (NS_PER_S / 2)
 #define PERIOD_MAX_NS (30 * NS_PER_S)
 
-/* The share of the time, or of the target's, that they may cost. */
-#define CHECK_SHARE 0.003
-
-/* So many come soon, because a doubt needs several; then less often. */
+/*
+ * The share of one CPU that they may cost: so many come soon, because a doubt needs several, then they are
+ * less frequent.
+ */
 #define CHECKS_SOON 8
+#define SHARE_SOON  0.02
+#define SHARE_LATER 0.003
 
 /* Anything from half to three halves of the period, so that it is in step with nothing. */
 static uint64_t at_random(struct check *c)
@@ -107,7 +109,7 @@ static bool is_too_dear(struct session *s, const struct budget_look *now)
 void check__look(struct session *s, const struct budget_look *now)
 {
 	struct check *c = &s->check;
-	bool dear = is_too_dear(s, now);
+	bool dear = is_too_dear(s, now), soon;
 	uint64_t hits, begin = session__now_ns();
 	double cost;
 
@@ -121,8 +123,9 @@ void check__look(struct session *s, const struct budget_look *now)
 	hits = hits_of_checks(s) - c->hits;
 	c->hits += hits;
 	cost = (double)hits * (s->run.ns_per_hit > 0 ? s->run.ns_per_hit : 1000);
-	c->period_ns = (uint64_t)(cost / CHECK_SHARE);
-	if (model__nchecks(s->model) > CHECKS_SOON && c->period_ns < PERIOD_MIN_NS * 4)
+	soon = model__nchecks(s->model) < CHECKS_SOON;
+	c->period_ns = (uint64_t)(cost / (soon ? SHARE_SOON : SHARE_LATER));
+	if (!soon && c->period_ns < PERIOD_MIN_NS * 4)
 		c->period_ns = PERIOD_MIN_NS * 4;
 	if (c->period_ns < PERIOD_MIN_NS)
 		c->period_ns = PERIOD_MIN_NS;

@@ -18,11 +18,12 @@ class Run:
     """One run of the samples target under gotrace: what it knows, and the json lines."""
 
     def __init__(self, directory, workload, version=lib.DEFAULT_GO, megabytes=200, options=(),
-                 env=None, path=None, gogc="100"):
+                 env=None, path=None, gogc="100", between=0):
         self.json = os.path.join(directory, "out.jsonl")
         if workload == "gc":
             gogc = "15"
-        command = [path or lib.build("samples", version), workload, str(megabytes)]
+        command = [path or lib.build("samples", version), workload, str(megabytes),
+                   str(between)]
         child = lib.start(command, bufsize=0,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           env=dict(os.environ, GOGC=gogc))
@@ -85,7 +86,7 @@ def test_in_step():
     """
     with lib.workdir() as directory:
         for workload in ("locked", "even", "lockstep"):
-            run = Run(directory, workload, megabytes=6000, gogc="2000")
+            run = Run(directory, workload, megabytes=200, between=2000, gogc="2000")
             run.check_totals()
             run.check_shares()
             expect(run.total["checks"] >= 4, f"only {run.total['checks']} checks")

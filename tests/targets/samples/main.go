@@ -3,7 +3,9 @@
 // Samples allocates in patterns that a sampler of spans may or may not see right, and knows how much each
 // of its call sites, one function each, has allocated.
 //
-//	samples WORKLOAD MEGABYTES
+//	samples WORKLOAD MEGABYTES [WORK]
+//
+// WORK is what is computed between two allocations, in steps of about a nanosecond.
 //
 // It prints "ready PID", waits for one byte on stdin (gotrace attaches now), reads MemStats, allocates
 // so many megabytes, reads MemStats, prints "done", waits for a second byte (gotrace detaches now), and
@@ -38,7 +40,13 @@ func (w *worker) random(n uint64) uint64 {
 	return (w.seed * 2685821657736338717) >> 33 % n
 }
 
+// Steps of work between two allocations.
+var between int
+
 func (w *worker) keep(p unsafe.Pointer) {
+	for i := 0; i < between; i++ {
+		w.seed ^= w.seed<<13 ^ uint64(i)
+	}
 	w.sink[w.next&63] = p
 	w.next++
 }
@@ -254,7 +262,7 @@ func main() {
 	work := workloads[os.Args[1]]
 	megabytes, err := strconv.Atoi(os.Args[2])
 	if work == nil || err != nil {
-		fmt.Fprintln(os.Stderr, "usage: samples WORKLOAD MEGABYTES")
+		fmt.Fprintln(os.Stderr, "usage: samples WORKLOAD MEGABYTES [WORK]")
 		os.Exit(2)
 	}
 	for i := range workers {
@@ -267,6 +275,9 @@ func main() {
 	fmt.Println("ready", os.Getpid())
 	waitByte()
 	runtime.ReadMemStats(&before)
+	if len(os.Args) > 3 {
+		between, _ = strconv.Atoi(os.Args[3])
+	}
 	run(work, uint64(megabytes)<<20)
 	runtime.ReadMemStats(&after)
 	fmt.Println("done")
