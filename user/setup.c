@@ -90,6 +90,12 @@ static const struct {
 
 #define NGROUPS (int)(sizeof(groups) / sizeof(groups[0]))
 
+/* Are a group's probes there only for others to be held against? Then it goes without them. */
+static bool is_for_checks(const struct session *s, int i)
+{
+	return s->args->alloc == ARGS_ALLOC_SAMPLE && groups[i].plan == probe_plan__alloc;
+}
+
 /* Adds one group's probes to the plan of the trace. Returns whether it can be traced. */
 static bool plan_group(struct session *s, int i, struct probe_plan *plan)
 {
@@ -101,7 +107,7 @@ static bool plan_group(struct session *s, int i, struct probe_plan *plan)
 		snprintf(plan->why, sizeof(plan->why), "more than %d probes", PROBE_POINTS_MAX);
 		ok = false;
 	}
-	if (ok)
+	if (ok && !is_for_checks(s, i))
 		s->groups |= groups[i].group;
 	if (ok && plan->missing[0] && !s->args->quiet)
 		fprintf(stderr, "gotrace: warning: of %s these cannot be traced in pid %d: %s\n",
@@ -155,7 +161,7 @@ static int plan_probes(struct session *s)
 		    !(groups[i].modes & MODE(s->args->alloc)))
 			continue;
 		lacks = kernel_lacks(groups[i].group);
-		if (!lacks && plan_group(s, i, plan))
+		if ((!lacks && plan_group(s, i, plan)) || is_for_checks(s, i))
 			continue;
 		snprintf(missing[i], sizeof(missing[i]), "%s", lacks ? lacks : plan->why);
 		if (refused < 0)

@@ -83,7 +83,7 @@ def test_address_sanitizer():
     """Its red zones are not accounted for: no figure instead of a wrong one."""
     path = lib.build("truth", mode="asan", more=["-asan"], cgo=True)
     target = lib.Truth(path)
-    code, _, err = lib.gotrace("-p", target.pid, "-e", "alloc", "-d", "1")
+    code, _, err = lib.gotrace("-p", target.pid, "-e", "alloc", "-a", "exact", "-d", "1")
     equal(code, 3, f"exit code ({err.strip()})")
     expect("-asan" in err, f"message: {err.strip()}")
 

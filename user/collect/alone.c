@@ -4,7 +4,6 @@
  * two of its functions, by numbers that only its BTF tells. libbpf could put them in, but then it asks
  * for a BTF of every kernel, and some kernels before 5.16 refuse such a call even where it is never reached.
  */
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -17,20 +16,9 @@
 #define PSEUDO_KFUNC_CALL 2
 
 struct kernel_function {
-	const char *name;
 	int32_t call;			/* what stands for it */
 	int32_t id;
 };
-
-static bool find(const struct btf *btf, struct kernel_function *functions, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		functions[i].id = btf__find_by_name_kind(btf, functions[i].name, BTF_KIND_FUNC);
-		if (functions[i].id < 0)
-			return false;
-	}
-	return true;
-}
 
 static int put_in(struct bpf_program *prog, const struct kernel_function *functions, size_t n)
 {
@@ -56,19 +44,19 @@ static int put_in(struct bpf_program *prog, const struct kernel_function *functi
 	return err;
 }
 
-bool collect__let_alone(const struct btf *btf, struct bpf_program *const *progs, int nprogs)
+bool collect__let_alone(const struct collect_kernel *kernel, struct bpf_program *const *progs,
+			int nprogs)
 {
-	struct kernel_function functions[] = {
-		{ .name = "bpf_preempt_disable", .call = GT_CALL_PREEMPT_DISABLE },
-		{ .name = "bpf_preempt_enable", .call = GT_CALL_PREEMPT_ENABLE },
+	const struct kernel_function functions[] = {
+		{ .call = GT_CALL_PREEMPT_DISABLE, .id = kernel->preempt_disable },
+		{ .call = GT_CALL_PREEMPT_ENABLE, .id = kernel->preempt_enable },
 	};
-	const size_t n = sizeof(functions) / sizeof(functions[0]);
 
 	/* Tests of kernels that have none ask for it. */
-	if (getenv("GOTRACE_TEST_NOT_ALONE") || !btf || !find(btf, functions, n))
+	if (getenv("GOTRACE_TEST_NOT_ALONE") || !kernel->preempt_disable || !kernel->preempt_enable)
 		return false;
 	for (int i = 0; i < nprogs; i++)
-		if (put_in(progs[i], functions, n))
+		if (put_in(progs[i], functions, sizeof(functions) / sizeof(functions[0])))
 			return false;
 	return true;
 }

@@ -191,17 +191,14 @@ static int configure(struct collect *c, const struct collect_options *opts)
 		c->skel->progs.gt_alloc_direct,
 	};
 	struct gt_config *cfg = (struct gt_config *)&c->skel->rodata->cfg;
-	struct btf *kernel = btf__load_vmlinux_btf();
+	const struct collect_kernel kernel = collect__kernel();
 	int err;
 
 	memcpy(cfg, &opts->config, sizeof(opts->config));
-	if (libbpf_get_error(kernel))
-		kernel = NULL;
-	cfg->can_be_alone = collect__let_alone(kernel, allocs, sizeof(allocs) / sizeof(allocs[0]));
+	cfg->can_be_alone = collect__let_alone(&kernel, allocs, sizeof(allocs) / sizeof(allocs[0]));
 	c->has_gc = opts->needed[PROBE_GC];
 	if (c->has_gc && !opts->no_task_layout)
-		cfg->task = collect_events__task_layout(kernel);
-	btf__free(kernel);
+		cfg->task = kernel.task;
 	cfg->has_alarms = collect__has_ring();
 	c->events.longer_ns = opts->config.longer_ns;
 	err = bpf_program__set_autoload(c->skel->progs.gt_clock, c->has_gc && cfg->task.last_arrival);

@@ -3,7 +3,6 @@
  * The ring of events: stop-the-world pauses and the threads that were late for them.
  */
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
@@ -15,45 +14,6 @@
 #define AGE_MAX_NS (10 * 60 * 1000000000ULL)
 
 #define CLOCK_TRIES 5
-
-/* Offset of a member in bytes, 0 if there is none: those looked for are not the first. */
-static uint32_t member(const struct btf *btf, const struct btf_type *type, const char *name,
-		       const struct btf_type **of)
-{
-	const struct btf_member *m = btf_members(type);
-
-	for (uint32_t i = 0; i < btf_vlen(type); i++) {
-		if (strcmp(btf__name_by_offset(btf, m[i].name_off), name))
-			continue;
-		if (of)
-			*of = btf__type_by_id(btf, m[i].type);
-		return btf_member_bit_offset(type, i) / 8;
-	}
-	return 0;
-}
-
-struct gt_task_layout collect_events__task_layout(const struct btf *kernel)
-{
-	struct gt_task_layout layout = { 0 };
-	const struct btf_type *task, *sched = NULL;
-	uint32_t info;
-	int id;
-
-	if (!kernel)
-		return layout;
-	id = btf__find_by_name_kind(kernel, "task_struct", BTF_KIND_STRUCT);
-	if (id > 0) {
-		task = btf__type_by_id(kernel, (uint32_t)id);
-		layout.min_flt = member(kernel, task, "min_flt", NULL);
-		layout.maj_flt = member(kernel, task, "maj_flt", NULL);
-		info = member(kernel, task, "sched_info", &sched);
-		if (info && sched && btf_is_struct(sched)) {
-			layout.last_arrival = info + member(kernel, sched, "last_arrival", NULL);
-			layout.run_delay = info + member(kernel, sched, "run_delay", NULL);
-		}
-	}
-	return layout;
-}
 
 /*
  * The scheduler's clock has no call that reads it, but the kernel notes when a thread comes onto its

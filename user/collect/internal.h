@@ -86,13 +86,19 @@ int collect_events__drain(struct collect *c, struct model *m);
 void collect_events__set_clock(struct collect *c);
 /* Counts them, and gives up those that are too old. */
 uint64_t collect_events__pending(struct collect *c);
-/* Where the kernel of this BTF keeps what is read of a task. All 0 where it does not tell; NULL-safe. */
-struct gt_task_layout collect_events__task_layout(const struct btf *kernel);
+/* kernel.c: what this kernel's BTF tells; 0 where it does not. */
+struct collect_kernel {
+	struct gt_task_layout task;
+	int32_t preempt_disable, preempt_enable; /* numbers of functions that programs may call */
+};
+/* Read once, by a child. */
+struct collect_kernel collect__kernel(void);
 
 /*
- * alone.c: puts the calls into the programs that disable preemption. False: the kernel of this BTF (or
- * NULL) has no such functions, and the programs must not get to them (gt_config.can_be_alone).
+ * alone.c: puts the calls into the programs that disable preemption. False: the kernel has no such
+ * functions, and the programs must not get to them (gt_config.can_be_alone).
  */
-bool collect__let_alone(const struct btf *kernel, struct bpf_program *const *progs, int nprogs);
+bool collect__let_alone(const struct collect_kernel *kernel, struct bpf_program *const *progs,
+			int nprogs);
 
 #endif /* GOTRACE_COLLECT_INTERNAL_H */

@@ -20,7 +20,7 @@ static int make_room(struct model_table *t)
 	size_t cap = t->cap ? t->cap + t->cap / 2 : 256;
 	char *rows;
 
-	if (t->n < t->cap)
+	if (t->rows && t->n < t->cap)
 		return 0;
 	rows = reallocarray(t->rows, cap, t->row_size);
 	if (!rows)
@@ -73,6 +73,7 @@ void model_table__keep(struct model_table *t, bool (*wanted)(void *ctx, void *ro
 	size_t n = 0;
 
 	HASH_ITER(hh, t->index, e, next) {
+		/* cppcheck-suppress uninitvar; model_table__at() has set it */
 		char *row = t->rows + e->row * t->row_size;
 
 		if (wanted(ctx, row, e->key)) {
