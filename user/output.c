@@ -387,6 +387,21 @@ static void print_cost(const struct session *s, double seconds)
 		s->nprobes == 1 ? "" : "s", s->attach_ms, s->detach_ms);
 }
 
+/* In KiB; 0: unknown. Not getrusage()'s, which remembers who started gotrace. */
+static long most_resident(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[256];
+	long kib = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmHWM: %ld", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
 static void print_stats(const struct session *s, double seconds)
 {
 	const struct model_counters *c = model__counters(s->model);
@@ -398,7 +413,7 @@ static void print_stats(const struct session *s, double seconds)
 	cpu = (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
 	      (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 	fprintf(stderr, "gotrace: own cost: %.3f s of CPU (%.2g %% of one), %ld KiB resident at most\n",
-		cpu, seconds > 0 ? 100 * cpu / seconds : 0, ru.ru_maxrss);
+		cpu, seconds > 0 ? 100 * cpu / seconds : 0, most_resident());
 	fprintf(stderr, "gotrace: tables: %u of %u (call site, type) pairs, %u of %u (call site, class) "
 		"pairs, %u of %u kinds of stack "
 		"copies, %u of %u delays, %u of %u stacks\n", use.allocs, use.max_allocs,

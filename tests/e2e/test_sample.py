@@ -126,8 +126,10 @@ def test_formats():
         rows = [line for line in lines if line.endswith("main.(*worker).allocA main.go:71") or
                 "allocString" in line and "%" not in line]
         expect(rows and all(line.lstrip().startswith(("~", "main")) for line in rows), str(rows))
-        huge = [line for line in run.allocs if line["stack"][0]["func"].endswith("allocHuge")]
-        expect(huge and not any("estimated" in line for line in huge), "large objects are exact")
+        huge = [line for line in run.allocs if line["stack"][0]["func"].endswith("allocHuge") and
+                line["type"].startswith("~over 32 KiB")]
+        expect(huge and not any("estimated" in line for line in huge),
+               f"large objects are exact: {huge}")
         expect("estimates from samples" in run.tracer.err, "stderr says it of the folded file")
         equal(run.total["estimated"], True, "the total is an estimate")
 
