@@ -214,6 +214,12 @@ static const char *group_names(const struct session *s, char *names, size_t size
 	return names;
 }
 
+/* With uprobe_multi it is a fraction of a millisecond. */
+static int decimals(double ms)
+{
+	return ms < 10 ? 1 : 0;
+}
+
 void output__start_line(const struct session *s)
 {
 	char names[64];
@@ -228,10 +234,10 @@ void output__start_line(const struct session *s)
 			s->multi ? "uprobe_multi" : "perf events");
 		return;
 	}
-	fprintf(stderr, "gotrace: tracing pid %d (%s, %s): %s; %d probe%s attached in %.0f ms; "
+	fprintf(stderr, "gotrace: tracing pid %d (%s, %s): %s; %d probe%s attached in %.*f ms; "
 		"Ctrl-C to stop\n", target__pid(s->target), target__command(s->target),
 		gobin__info(s->gb)->version, group_names(s, names, sizeof(names)), s->nprobes,
-		s->nprobes == 1 ? "" : "s", s->attach_ms);
+		s->nprobes == 1 ? "" : "s", decimals(s->attach_ms), s->attach_ms);
 }
 
 /* What a group has lost, cause by cause. Its bytes, where it has any, are those of its main metric. */
@@ -383,8 +389,8 @@ static void print_cost(const struct session *s, double seconds)
 	}
 	if (model__changes_seen(s->model))
 		print_ways(s);
-	fprintf(stderr, "gotrace: %d probe%s attached in %.0f ms, detached in %.0f ms\n", s->nprobes,
-		s->nprobes == 1 ? "" : "s", s->attach_ms, s->detach_ms);
+	fprintf(stderr, "gotrace: %d probe%s attached in %.*f ms, detached in %.0f ms\n", s->nprobes,
+		s->nprobes == 1 ? "" : "s", decimals(s->attach_ms), s->attach_ms, s->detach_ms);
 }
 
 /* In KiB; 0: unknown. Not getrusage()'s, which remembers who started gotrace. */

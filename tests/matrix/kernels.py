@@ -19,7 +19,7 @@ import pprof  # noqa: E402
 from lib import equal, expect  # noqa: E402
 
 EXIT_KERNEL = 4
-TIMES = r"\d+ probes? attached in \d+ ms, detached in \d+ ms"
+TIMES = r"\d+ probes? attached in [\d.]+ ms, detached in \d+ ms"
 
 
 def read(*path):
