@@ -79,7 +79,7 @@ def highest_rate(binary, workers):
     """Allocations/s counted and lost when all CPUs allocate at once."""
     target = Target(binary, "-g", str(workers), "-depth", "4")
     try:
-        run = subprocess.run([GOTRACE, "-p", str(target.pid), "-d", "3", "--stats", "--force",
+        run = subprocess.run([GOTRACE, "-p", str(target.pid), "-a", "exact", "-d", "3", "--stats", "--force",
                               "-o", os.path.join(OUT, "out.folded")],
                              stderr=subprocess.PIPE, text=True, check=False)
     finally:
