@@ -79,8 +79,8 @@ def highest_rate(binary, workers):
     """Allocations/s counted and lost when all CPUs allocate at once."""
     target = Target(binary, "-g", str(workers), "-depth", "4")
     try:
-        run = subprocess.run([GOTRACE, "-p", str(target.pid), "-a", "exact", "-d", "3", "--stats", "--force",
-                              "-o", os.path.join(OUT, "out.folded")],
+        run = subprocess.run([GOTRACE, "-p", str(target.pid), "-a", "exact", "-d", "3", "--stats",
+                              "--force", "-o", os.path.join(OUT, "out.folded")],
                              stderr=subprocess.PIPE, text=True, check=False)
     finally:
         target.stop()
